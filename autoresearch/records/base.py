@@ -1,0 +1,257 @@
+"""The gate: bounded integers, clean text, finite numbers, UTC times. Refused or normalized here, once.
+
+Every backend then agrees by construction: SQLite turns ``-0.0`` into ``0.0`` and NaN into NULL, PostgreSQL
+refuses NUL in text, both round integers above 2**53 in a float column. None of that reaches them.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import math
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, Generic, Literal, Self, TypeVar
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from autoresearch.errors import Invalid
+
+__all__ = [
+    "Count",
+    "Digest",
+    "Finite",
+    "Id",
+    "JsonObject",
+    "Line",
+    "Metrics",
+    "Name",
+    "Page",
+    "Record",
+    "Request",
+    "Text",
+    "Time",
+    "canonical_json",
+    "utc_now",
+]
+
+_EXACT = 2**53
+_MAX_TEXT = 100_000
+_MAX_JSON = 1024 * 1024
+_MAX_DEPTH = 32
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\Z")
+_DIGEST = re.compile(r"[0-9a-f]{64}\Z")
+
+
+class Record(BaseModel):
+    """An answer: frozen, tolerant of fields it does not know, readable as ``answer.id`` and ``answer["id"]``."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", strict=True, ser_json_inf_nan="strings")
+
+    def __getitem__(self, key: str) -> Any:
+        if key in type(self).model_fields or key in type(self).model_computed_fields:
+            return getattr(self, key)
+        known = ", ".join(sorted(type(self).model_fields))
+        raise KeyError(f"{type(self).__name__} has no field {key!r}; it has {known}")
+
+    def keys(self) -> list[str]:
+        """The field names, so that ``dict(answer)`` and ``**answer`` work."""
+        return list(type(self).model_fields)
+
+
+class Request(BaseModel):
+    """What a caller asks for: frozen, unknown fields refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    @classmethod
+    def make(cls, **values: Any) -> Self:
+        """Check the values of one request.
+
+        Raises:
+            Invalid: A value was refused; the message names the field and what was wrong with it.
+        """
+        # Strict models take tuples; a caller's list means the same.
+        given = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+        try:
+            return cls(**given)
+        except ValidationError as error:
+            raise _invalid(error, cls.__name__) from None
+
+
+Item = TypeVar("Item")
+
+
+class Page(Record, Generic[Item]):
+    """Part of a list: ``items``, and the cursor of the next part or None at the end."""
+
+    items: tuple[Item, ...]
+    next_cursor: str | None = None
+
+
+def _invalid(error: ValidationError, name: str) -> Invalid:
+    problems = error.errors(include_url=False, include_context=False)
+    first = problems[0]
+    field = ".".join(str(part) for part in first["loc"]) or name.removesuffix("Request").lower()
+    said = first["msg"].removeprefix("Value error, ")
+    shown = repr(first["input"])
+    if len(shown) > 80:
+        shown = shown[:77] + "..."
+    reason = "is missing" if first["type"] == "missing" else f"was {shown}: {said}"
+    details = [{"field": ".".join(map(str, p["loc"])), "message": p["msg"]} for p in problems[:20]]
+    return Invalid(
+        f"{field} {reason}.".replace("..", "."),
+        hint=f"Correct {field} and call again.",
+        details={"fields": details},
+    )
+
+
+def _text(value: str) -> str:
+    if "\0" in value:
+        raise ValueError("text must not contain NUL characters")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise ValueError("text must be valid Unicode, without lone surrogates") from None
+    return value
+
+
+def _line(value: str) -> str:
+    if _CONTROL.search(value):
+        raise ValueError("must be one line without control characters")
+    if value != value.strip():
+        raise ValueError("must not begin or end with white space")
+    return _text(value)
+
+
+def _name(value: str) -> str:
+    value = _line(value)
+    if "/" in value or ":" in value or "\\" in value or value in {".", ".."}:
+        raise ValueError("must not contain '/', '\\' or ':'")
+    return value
+
+
+def _number(value: object) -> object:
+    if isinstance(value, bool | str | bytes):
+        raise ValueError("must be a number")  # noqa: TRY004  pydantic reports ValueError with the field's path
+    if isinstance(value, int):
+        if abs(value) > _EXACT:
+            raise ValueError("integers beyond 2**53 have no exact float form")
+        return float(value)
+    if not isinstance(value, float) and hasattr(value, "__float__"):
+        return float(value)
+    return value
+
+
+def _finite(value: float) -> float:
+    if not math.isfinite(value):
+        raise ValueError("must be finite; a run that gave no finite number is a crash")
+    return value + 0.0
+
+
+def _id(value: str) -> str:
+    if not _UUID.match(value):
+        raise ValueError("must be a UUID in lower-case canonical form")
+    return value
+
+
+def _digest(value: str) -> str:
+    if not _DIGEST.match(value):
+        raise ValueError("must be a sha256 digest of 64 lower-case hexadecimal digits")
+    return value
+
+
+def _time(value: datetime.datetime) -> datetime.datetime:
+    if value.tzinfo is None:
+        raise ValueError("must carry a time zone")
+    return value.astimezone(datetime.UTC)
+
+
+def _metrics(value: object) -> object:
+    if not isinstance(value, Mapping):
+        return value
+    return {key: _metric(key, number) for key, number in value.items()}
+
+
+def _metric(key: object, value: object) -> object:
+    if value is None:
+        return None
+    number = _number(value)
+    if not isinstance(number, float):
+        raise ValueError(f"{key!r} must be a number")  # noqa: TRY004  see _number
+    return number + 0.0 if math.isfinite(number) else None
+
+
+def _json_object(value: object) -> object:
+    if not isinstance(value, Mapping):
+        raise ValueError("must be a mapping of names to values")  # noqa: TRY004  see _number
+    plain = _plain(value, 0)
+    if len(canonical_json(plain)) > _MAX_JSON:
+        raise ValueError("must be at most 1 MiB as JSON")
+    return plain
+
+
+def _plain(value: Any, depth: int) -> Any:
+    """The JSON form of a value: non-finite numbers and foreign objects become text."""
+    if depth > _MAX_DEPTH:
+        raise ValueError(f"must not be nested deeper than {_MAX_DEPTH}")
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        return _text(str(value))
+    if isinstance(value, int):
+        return int(value) if abs(value) <= _EXACT else str(value)
+    if isinstance(value, float):
+        return float(value) + 0.0 if math.isfinite(value) else str(value)
+    if isinstance(value, Mapping):
+        return {_text(str(key)): _plain(item, depth + 1) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        items = sorted(value, key=repr) if isinstance(value, set | frozenset) else value
+        return [_plain(item, depth + 1) for item in items]
+    if hasattr(value, "item") and getattr(value, "ndim", None) == 0:
+        return _plain(value.item(), depth + 1)
+    return _text(str(value))
+
+
+def canonical_json(value: Any) -> bytes:
+    """The one byte form of a JSON value: sorted keys, no spaces, UTF-8; used wherever content is compared."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def utc_now() -> datetime.datetime:
+    """Now, in UTC, to the microsecond."""
+    return datetime.datetime.now(datetime.UTC)
+
+
+Text = Annotated[str, Field(max_length=_MAX_TEXT), AfterValidator(_text)]
+"""Text of at most 100,000 characters, without NUL or lone surrogates."""
+
+Line = Annotated[str, Field(min_length=1, max_length=1000), AfterValidator(_line)]
+"""One line of 1 to 1,000 characters without control characters."""
+
+Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_name)]
+"""A name that is safe in a path or URL segment: one line of 1 to 200 characters without ``/``, ``\\`` or ``:``."""
+
+Finite = Annotated[float, BeforeValidator(_number), AfterValidator(_finite)]
+"""A finite float; integers up to 2**53 and 0-d arrays are taken, booleans and text are not, ``-0.0`` is ``0.0``."""
+
+Count = Annotated[int, Field(ge=0, le=2**53)]
+"""A whole number from 0 to 2**53."""
+
+Id = Annotated[str, AfterValidator(_id)]
+"""A UUID in lower-case canonical form."""
+
+Digest = Annotated[str, AfterValidator(_digest)]
+"""A sha256 in lower-case hexadecimal."""
+
+Time = Annotated[datetime.datetime, AfterValidator(_time)]
+"""A moment with a time zone, normalized to UTC."""
+
+Metrics = Annotated[dict[Line, float | None], Field(max_length=1000), BeforeValidator(_metrics)]
+"""Metric names to numbers; None stands for one that was measured and was not finite."""
+
+JsonObject = Annotated[dict[str, Any], BeforeValidator(_json_object)]
+"""A JSON object of at most 1 MiB; values without a JSON form are kept as their text."""
+
+Direction = Literal["min", "max"]
