@@ -1,0 +1,1 @@
+"""From facts to a brief: what an agent reads before its next change."""
