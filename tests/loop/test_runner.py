@@ -1,0 +1,190 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from autoresearch.errors import TrialError
+from autoresearch.loop import runner
+from autoresearch.loop.runner import Run, clean_environment, run_command
+
+PYTHON = sys.executable
+
+
+def run_python(folder: Path, code: str, *, seconds: float | None = 30, **options: float) -> Run:
+    script = folder / "script.py"
+    script.write_text(textwrap.dedent(code))
+    return run_command(
+        [PYTHON, "-I", "-S", str(script)],
+        folder,
+        output=folder / "out.log",
+        seconds=seconds,
+        grace=float(options.get("grace", 2.0)),
+        max_output=int(options.get("max_output", 1 << 20)),
+    )
+
+
+def alive(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state not in {"Z", "X"}
+
+
+def test_a_command_that_ends_gives_its_output_and_exit_code(tmp_path: Path) -> None:
+    run = run_python(tmp_path, "import sys; print('hello'); print('oops', file=sys.stderr); sys.exit(3)")
+    assert (run.exit_code, run.timed_out, run.ok) == (3, False, False)
+    assert run.log_tail == "hello\noops\n"
+    assert run.output_path.read_text() == "hello\noops\n"
+
+
+def test_a_command_over_its_budget_is_ended_and_said_to_be(tmp_path: Path) -> None:
+    run = run_command("echo begun; while :; do :; done", tmp_path, output=tmp_path / "o", seconds=0.7)
+    assert run.timed_out
+    assert run.exit_code == 128 + signal.SIGTERM
+    assert run.log_tail == "begun\n"
+
+
+def test_a_command_that_ignores_sigterm_is_killed_after_the_grace(tmp_path: Path) -> None:
+    code = """
+        import os, signal, sys
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        os.close(1); os.close(2)
+        while True: signal.pause()
+    """
+    run = run_python(tmp_path, code, seconds=0.5, grace=0.2)
+    assert run.timed_out
+    assert run.exit_code == 128 + signal.SIGKILL
+
+
+def test_sigterm_leaves_time_to_say_a_last_word(tmp_path: Path) -> None:
+    script = "trap 'echo last word; exit 0' TERM; echo ready; while :; do :; done"
+    run = run_command(script, tmp_path, output=tmp_path / "o", seconds=0.7)
+    assert run.timed_out
+    assert run.log_tail == "ready\nlast word\n"
+
+
+FORKING = """
+    import os, signal
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    escape = {escape}
+    ready, say = os.pipe()
+    if os.fork() == 0:
+        if escape:
+            os.setsid()
+            if os.fork(): os._exit(0)
+        with open("child.pid", "w") as file: file.write(str(os.getpid()))
+        os.write(say, b"x")
+        while True: signal.pause()
+    os.read(ready, 1)
+    {then}
+"""
+
+
+@pytest.mark.parametrize("escape", [False, True], ids=["in the group", "as a daemon"])
+@pytest.mark.parametrize("then", ["while True: signal.pause()", "print('done', flush=True); os._exit(0)"])
+def test_no_child_outlives_the_trial(tmp_path: Path, *, escape: bool, then: str) -> None:
+    if escape and not sys.platform.startswith("linux"):
+        pytest.skip("processes that leave the group are only found where /proc is")
+    seconds = 60 if "done" in then else 2
+    run = run_python(tmp_path, FORKING.format(escape=escape, then=then), seconds=seconds, grace=0.1)
+    child = int((tmp_path / "child.pid").read_text())
+    assert run.timed_out == ("done" not in run.log_tail)
+    assert not alive(child)
+
+
+def test_ctrl_c_ends_the_trial_before_it_goes_on(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "ready")
+    (tmp_path / "trial.py").write_text(
+        "import os, signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        "with open('ready', 'w') as ready: ready.write(str(os.getpid()))\n"
+        "while True: signal.pause()\n"
+    )
+    (tmp_path / "campaign.py").write_text(
+        "import sys\nfrom pathlib import Path\nfrom autoresearch.loop.runner import run_command\n"
+        "here = Path.cwd()\n"
+        "try:\n    run_command([sys.executable, 'trial.py'], here, output=here / 'o', grace=0.1)\n"
+        "except KeyboardInterrupt:\n    print('interrupted'); sys.exit(130)\n"
+    )
+    campaign = subprocess.Popen(
+        [PYTHON, "campaign.py"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(Path(runner.__file__).parents[2])},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    trial = int((tmp_path / "ready").read_text())
+    campaign.send_signal(signal.SIGINT)
+    said, _ = campaign.communicate(timeout=60)
+    assert (said, campaign.returncode) == ("interrupted\n", 130)
+    assert not alive(trial)
+
+
+def test_endless_output_keeps_head_and_tail_in_a_bounded_file(tmp_path: Path) -> None:
+    code = """
+        print("first line")
+        for _ in range(3000): print("x" * 1000)
+        print("val_bpb: 1.5")
+    """
+    run = run_python(tmp_path, code, max_output=100_000)
+    kept = run.output_path.read_bytes()
+    assert len(kept) < 100_100
+    assert kept.startswith(b"first line\n")
+    assert kept.endswith(b"val_bpb: 1.5\n")
+    assert b" bytes left out]" in kept
+    assert run.output_bytes > 3_000_000
+    assert len(run.log_tail) <= 4000
+
+
+def test_output_within_the_limit_is_kept_whole(tmp_path: Path) -> None:
+    run = run_python(tmp_path, "print('y' * 899, end='')", max_output=900)
+    assert run.output_path.read_bytes() == b"y" * 899
+
+
+def test_one_line_over_the_limit_loses_only_its_middle(tmp_path: Path) -> None:
+    run = run_python(tmp_path, "print('a' * 1000 + 'b' * 1000, end='')", max_output=400)
+    kept = run.output_path.read_bytes()
+    assert kept == b"a" * 100 + b"\n[1600 bytes left out]\n" + b"b" * 300
+
+
+def test_the_environment_of_a_trial_holds_no_key_of_the_caller() -> None:
+    given = {"PATH": "/bin", "SECRET_API_KEY": "k", "LC_ALL": "C", "GIT_DIR": "/x", "PYTHONPATH": "/y"}
+    kept = clean_environment({"SEED": "3"}, given)
+    assert {name: kept.get(name) for name in (*given, "SEED")} == {
+        "PATH": "/bin", "LC_ALL": "C", "SEED": "3", "SECRET_API_KEY": None, "GIT_DIR": None, "PYTHONPATH": None,
+    }  # fmt: skip
+
+
+def test_a_string_is_run_by_the_shell(tmp_path: Path) -> None:
+    run = run_command("echo one && echo two", tmp_path, output=tmp_path / "o", seconds=30)
+    assert run.log_tail == "one\ntwo\n"
+
+
+@pytest.mark.parametrize("command", [["./missing"], [], [""], ["a\0b"]], ids=repr)
+def test_a_command_that_cannot_be_started_is_one_clear_error(tmp_path: Path, command: list[str]) -> None:
+    with pytest.raises(TrialError) as caught:
+        run_command(command, tmp_path, output=tmp_path / "o", seconds=5)
+    assert caught.value.hint
+
+
+def test_a_budget_without_time_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(TrialError, match="no time"):
+        run_command(["true"], tmp_path, output=tmp_path / "o", seconds=0)
+
+
+def test_a_command_reads_nothing_from_our_input(tmp_path: Path) -> None:
+    assert run_python(tmp_path, "import sys; print(repr(sys.stdin.read()))").log_tail == "''\n"
+
+
+def test_output_that_cannot_be_written_is_one_clear_error(tmp_path: Path) -> None:
+    if not os.path.exists("/dev/full"):  # noqa: PTH110  a device, not a path of ours
+        pytest.skip("there is no /dev/full here")
+    with pytest.raises(TrialError, match="could not be written"):
+        run_command(["echo", "text"], tmp_path, output=Path("/dev/full"), seconds=30)
