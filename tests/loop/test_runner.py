@@ -20,7 +20,7 @@ def run_python(folder: Path, code: str, *, seconds: float | None = 30, **options
     script = folder / "script.py"
     script.write_text(textwrap.dedent(code))
     return run_command(
-        [PYTHON, "-I", "-S", str(script)],
+        [PYTHON, "-I", "-S", "-u", str(script)],
         folder,
         output=folder / "out.log",
         seconds=seconds,

@@ -1,0 +1,348 @@
+"""A folder of its own for every trial: the user's working tree, index and current branch are never touched.
+
+A trial is a git worktree of the incumbent's commit below the library's home. A keep becomes a commit on the
+campaign's branch; a drop leaves nothing. Folders of campaigns that were killed are removed by the next one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import shutil
+import stat
+import uuid
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from autoresearch.errors import CaptureError, Invalid, TrialError
+from autoresearch.loop.repository import IDENTITY, Repository
+
+if TYPE_CHECKING:
+    from pathspec import GitIgnoreSpec
+
+__all__ = ["Scope", "Workdir", "Workdirs"]
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Which files a change may touch, as ``.gitignore`` patterns.
+
+    ``editable`` empty means every file; what is ``protected`` may never be touched.
+    """
+
+    editable: tuple[str, ...] = ()
+    protected: tuple[str, ...] = ()
+
+    def refusal(self, path: str) -> str | None:
+        """Why a path may not be changed, or None."""
+        if _matcher(self.protected).match_file(path):
+            return f"{path} is protected"
+        if self.editable and not _matcher(self.editable).match_file(path):
+            return f"{path} is outside of what may be edited ({', '.join(self.editable)})"
+        return None
+
+    def protects(self, paths: Iterable[str]) -> list[str]:
+        """Those of the paths that are protected."""
+        return sorted(_matcher(self.protected).match_files(paths))
+
+
+@dataclass(slots=True)
+class Workdir:
+    """The folder of one trial.
+
+    Attributes:
+        path: Its working tree.
+        commit: The commit it was made from.
+        output: Where the output of its command belongs, outside the working tree.
+    """
+
+    path: Path
+    commit: str
+    output: Path
+    _repository: Repository = field(repr=False)
+    _scope: Scope = field(repr=False)
+    _pointer: bytes = field(repr=False)
+    _protected: Mapping[str, str] = field(repr=False)
+
+    def apply(self, edits: Mapping[str, str]) -> None:
+        """Write edited files, given as path to whole new text. All are checked before one is written.
+
+        Raises:
+            TrialError: A path is outside the folder, or outside of what may be edited; nothing was written.
+        """
+        for name in edits:
+            self._check(name)
+        for name, text in edits.items():
+            target = self.path / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(text, encoding="utf-8", newline="")
+
+    def changed(self) -> list[str]:
+        """Paths that differ from the commit: changed, deleted and new ones that git does not ignore."""
+        with self._index() as index:
+            self._git("update-index", "-q", "--refresh", "--really-refresh", index=index, may_fail=True)
+            tracked = self._git("diff-files", "--name-only", "-z", "--ignore-submodules=none", index=index)
+            new = self._git("ls-files", "--others", "--exclude-standard", "-z", index=index)
+        return sorted({name for name in (tracked + new).split("\0") if name})
+
+    def guard(self) -> list[str]:
+        """Put protected files back, remove ignored ones, and say what was out of bounds, a sentence each.
+
+        Ignored files are not part of what is recorded, so that they must not be part of what runs.
+        """
+        if _content(self.path / ".git") != self._pointer:
+            _remove(self.path / ".git")
+            (self.path / ".git").write_bytes(self._pointer)
+        refused = [said for path in self.changed() if (said := self._refusal(path))]
+        refused += [
+            f"{path} is protected" for path in self.tampered() if not any(path in said for said in refused)
+        ]
+        self._git("clean", "-ffdXq")
+        self._restore()
+        return refused
+
+    def tampered(self) -> list[str]:
+        """Protected files that are not what they were when the campaign began."""
+        return sorted(path for path, digest in self._protected.items() if _digest(self.path, path) != digest)
+
+    def commit_change(self, message: str) -> str:
+        """Make a commit of the folder's state on top of its commit; no branch moves and no hook runs.
+
+        Raises:
+            CaptureError: Git refused.
+        """
+        with self._index() as index:
+            self._git("add", "--all", index=index)
+            tree = self._git("write-tree", index=index).strip()
+        return self._git("commit-tree", tree, "-p", self.commit, "-m", message).strip()
+
+    def _check(self, name: str) -> None:
+        parts = PurePosixPath(name).parts
+        bad = (
+            not parts
+            or name.startswith("/")
+            or "\0" in name
+            or ".." in parts
+            or ".git" in map(str.lower, parts)
+        )
+        said = f"{name!r} is no path inside the repository" if bad else self._scope.refusal(name)
+        if said is None and any(
+            (self.path.joinpath(*parts[:n])).is_symlink() for n in range(1, len(parts) + 1)
+        ):
+            said = f"{name} goes through a symbolic link"
+        if said:
+            raise TrialError(
+                f"The edit was refused: {said}.", hint="Edit only files within the editable scope."
+            )
+
+    def _refusal(self, path: str) -> str | None:
+        if path.endswith("/"):
+            return f"{path} is a repository of its own, which cannot be recorded"
+        return self._scope.refusal(path)
+
+    def _restore(self) -> None:
+        lost = self.tampered()
+        for path in lost:
+            _remove_within(self.path, path)
+        with self._index() as index:
+            for begin in range(0, len(lost), 200):
+                self._git("checkout-index", "--force", "--", *lost[begin : begin + 200], index=index)
+        for path in self._scope.protects(set(self.changed()) - self._protected.keys()):
+            _remove_within(self.path, path)
+        if still := self.tampered():
+            raise TrialError(
+                f"{still[0]} is protected, was changed, and could not be put back.",
+                hint="Start the campaign again from a clean commit.",
+            )
+
+    @contextlib.contextmanager
+    def _index(self) -> Iterator[Path]:
+        # An index of our own: flags such as assume-unchanged in the trial's index cannot hide a change.
+        index = self.path.parent / f"index-{uuid.uuid4().hex}"
+        try:
+            self._git("read-tree", self.commit, index=index)
+            yield index
+        finally:
+            index.unlink(missing_ok=True)
+
+    def _git(self, *arguments: str, index: Path | None = None, may_fail: bool = False) -> str:
+        environment = {**IDENTITY, **({"GIT_INDEX_FILE": str(index)} if index else {})}
+        # The trial may have rewritten its .git file; ours says where its git folder is.
+        folder = Path(os.fsdecode(self._pointer.removeprefix(b"gitdir: ").strip()))
+        try:
+            return self._repository.git(*arguments, environment=environment, within=(folder, self.path))
+        except CaptureError:
+            if may_fail:
+                return ""
+            raise
+
+
+class Workdirs:
+    """The trial folders of one campaign, and the branch that holds what it kept.
+
+    Args:
+        repository: Any folder of the user's repository.
+        tag: Name of the session; the branch is ``autoresearch/<tag>``. It is made at HEAD when it is not there.
+        root: Folder below which trial folders are made.
+        scope: What a change may touch.
+
+    Raises:
+        CaptureError: There is no repository, or it has no commit.
+        Invalid: The tag cannot be part of a branch's name.
+    """
+
+    def __init__(self, repository: Path, *, tag: str, root: Path, scope: Scope) -> None:
+        self.repository = Repository(repository)
+        self.branch = f"autoresearch/{tag}"
+        self._scope = scope
+        key = hashlib.sha256(os.fsencode(self.repository.common)).hexdigest()[:16]
+        self._root = root / key
+        self._protected: dict[str, str] | None = None
+        self.prune()
+        self.incumbent = self._begin(tag)
+        """The commit that trials start from: the tip of the branch."""
+
+    @contextlib.contextmanager
+    def open(self) -> Iterator[Workdir]:
+        """A fresh folder of the incumbent's commit, gone when the block ends, however it ends."""
+        folder = self._root / uuid.uuid4().hex
+        with contextlib.ExitStack() as stack:
+            with self._locked():
+                folder.mkdir()
+                # Held while the folder is in use: what nobody holds belongs to a campaign that is gone.
+                stack.enter_context(_lock(folder / "lock", wait=True))
+            stack.callback(self._discard, folder)
+            tree = folder / "tree"
+            self.repository.git("worktree", "add", "--detach", "--quiet", str(tree), self.incumbent)
+            if self._protected is None:
+                self._protected = self._digests(tree)
+            pointer = _content(tree / ".git")
+            output = folder / "output.log"
+            yield Workdir(
+                tree, self.incumbent, output, self.repository, self._scope, pointer, self._protected
+            )
+
+    def advance(self, workdir: Workdir, message: str) -> str:
+        """Commit a trial's change to the branch and make it the incumbent.
+
+        Raises:
+            Conflict: The branch was moved by someone else, or is checked out.
+        """
+        commit = workdir.commit_change(message)
+        self.repository.move_branch(self.branch, commit, self.incumbent)
+        self.incumbent = commit
+        return commit
+
+    def prune(self) -> int:
+        """Remove folders of campaigns that were killed; how many there were."""
+        self._root.mkdir(parents=True, exist_ok=True, mode=0o700)
+        stale = 0
+        with self._locked():
+            for folder in sorted(self._root.iterdir()):
+                if not folder.is_dir():
+                    continue
+                with contextlib.suppress(BlockingIOError), _lock(folder / "lock", wait=False):
+                    self._discard(folder)
+                    stale += 1
+        return stale
+
+    def _begin(self, tag: str) -> str:
+        try:
+            self.repository.git("check-ref-format", "--branch", self.branch)
+        except CaptureError as error:
+            raise Invalid(
+                f"The tag {tag!r} cannot be part of a branch's name.",
+                hint="Use letters, digits, '-' and '_'.",
+            ) from error
+        tip = self.repository.resolve(f"refs/heads/{self.branch}")
+        if tip is not None:
+            return tip
+        head = self.repository.resolve("HEAD")
+        if head is None:
+            raise CaptureError(
+                "The repository has no commit to start from.", hint="Commit the code that is to be improved."
+            )
+        self.repository.move_branch(self.branch, head, None)
+        return head
+
+    def _digests(self, tree: Path) -> dict[str, str]:
+        listed = self.repository.git("ls-tree", "-r", "-z", "--name-only", self.incumbent).split("\0")
+        return {path: _digest(tree, path) for path in self._scope.protects(filter(None, listed))}
+
+    def _discard(self, folder: Path) -> None:
+        _remove(folder / "tree")
+        # Git forgets a worktree whose folder is gone; only ours is named, never another's.
+        with contextlib.suppress(CaptureError):
+            self.repository.git("worktree", "remove", "--force", "--force", str(folder / "tree"))
+        _remove(folder)
+
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[None]:
+        with _lock(self._root / "lock", wait=True):
+            yield
+
+
+@contextlib.contextmanager
+def _lock(path: Path, *, wait: bool) -> Iterator[None]:
+    with path.open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        yield
+
+
+def _matcher(patterns: Sequence[str]) -> GitIgnoreSpec:
+    from pathspec import GitIgnoreSpec
+
+    return GitIgnoreSpec.from_lines(patterns)
+
+
+def _through_link(tree: Path, name: str) -> Path | None:
+    """The first folder on the way to a file that is a symbolic link."""
+    parents = reversed(PurePosixPath(name).parents[:-1])
+    return next((tree / parent for parent in parents if (tree / parent).is_symlink()), None)
+
+
+def _digest(tree: Path, name: str) -> str:
+    """What a file holds and whether it can be executed; a link is its target's name."""
+    path = tree / name
+    try:
+        mode = path.lstat().st_mode
+        if stat.S_ISLNK(mode):
+            return f"link {path.readlink()}"
+        if not stat.S_ISREG(mode) or _through_link(tree, name):
+            return "not a file of the tree"
+        with path.open("rb") as file:
+            return f"{hashlib.file_digest(file, 'sha256').hexdigest()} {bool(mode & stat.S_IXUSR)}"
+    except OSError:
+        return "missing"
+
+
+def _content(path: Path) -> bytes:
+    """The bytes of a small file; none when it is not a file."""
+    try:
+        return b"" if path.is_symlink() else path.read_bytes()
+    except OSError:
+        return b""
+
+
+def _remove_within(tree: Path, name: str) -> None:
+    """Remove a file of the tree, or the link that leads out of the tree on the way to it."""
+    _remove(_through_link(tree, name) or tree / name)
+
+
+def _remove(path: Path) -> None:
+    """Remove a file or folder, even one whose permissions a trial took away; links are not followed."""
+    if path.is_symlink() or not path.is_dir():
+        with contextlib.suppress(NotADirectoryError):
+            path.unlink(missing_ok=True)
+        return
+    path.chmod(0o700)
+    for folder, names, _ in os.walk(path):
+        for name in names:
+            inner = Path(folder, name)
+            if not inner.is_symlink():
+                inner.chmod(0o700)
+    shutil.rmtree(path, ignore_errors=True)
