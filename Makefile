@@ -1,0 +1,45 @@
+# Every target sets up what it needs: Python 3.11 or newer, git and make are enough.
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test check bench soak clean format
+MAKEFLAGS += --no-print-directory
+
+VENV ?= .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.autoresearch
+# Workers for the tests; one test in ten starts processes of its own.
+WORKERS ?= 2
+ARGS ?=
+BENCHMARKS := $(sort $(filter-out benchmarks/_% benchmarks/token_costs.py,$(wildcard benchmarks/*.py)))
+
+help:  ## what can be made
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+
+demo: $(READY)  ## a real research campaign, about 90 seconds; ARGS="--seed 1" to vary it
+	@$(BIN)/autoresearch demo $(ARGS)
+
+test: $(READY)  ## every test, the built wheel and the documentation included
+	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal $(ARGS)
+
+check: $(READY)  ## format, lint, types, layers, links in the documentation
+	@$(BIN)/ruff format --check --quiet . || { echo 'Run "make format".' >&2; exit 1; }
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/python -m pytest -q -p no:cacheprovider tests/house/test_links.py
+
+format: $(READY)  ## bring the sources into shape
+	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format --quiet .
+
+bench: $(READY)  ## the figures of docs/benchmarks.md
+	@set -e; for file in $(BENCHMARKS); do printf '\n%s\n' "$$file"; $(BIN)/python "$$file"; done
+
+soak: $(READY)  ## the tests that run a sample by default, in full
+	@AUTORESEARCH_SOAK=1 $(BIN)/python -m pytest -q -n $(WORKERS) -m soak --timeout 7200 $(ARGS)
+
+clean:  ## remove what was built or set up here
+	@rm -rf $(VENV) build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	@find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +
+
+$(READY): pyproject.toml constraints.txt tools/setup.sh
+	@tools/setup.sh $(VENV)
