@@ -1,0 +1,1 @@
+"""The ledger: one interface of use cases, whatever lies below it."""

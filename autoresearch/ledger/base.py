@@ -1,0 +1,304 @@
+"""What every ledger can do. Callers hold a ``Ledger`` and cannot tell which one it is.
+
+Each operation is one transaction. Requests carry ids that the caller made: the same id with the same content answers what the
+first call answered, with other content it is a ``Conflict``. Lists are pages with an opaque cursor.
+"""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Literal, Self, TypeVar
+
+from autoresearch.context.facts import Facts
+from autoresearch.records.artifact import Artifact, RefRequest, Version, VersionRequest
+from autoresearch.records.base import Page
+from autoresearch.records.experiment import (
+    Decision,
+    DecisionRequest,
+    Experiment,
+    ExperimentRequest,
+    Note,
+    NoteRequest,
+    Session,
+    SessionRequest,
+    State,
+)
+from autoresearch.records.frontier import Event, Frontier, Match, Progress
+from autoresearch.records.goal import Goal, GoalRequest, Project
+from autoresearch.records.tree import Tree
+
+__all__ = ["Artifacts", "Ledger", "Memory", "Research", "Snapshots", "every"]
+
+Item = TypeVar("Item")
+
+
+class Research(abc.ABC):
+    """Goals, sessions, experiments, decisions, and the frontier that follows from them."""
+
+    @abc.abstractmethod
+    def set_goal(self, project: str, request: GoalRequest) -> Goal:
+        """Set or change a project's goal; a project that is not there is made.
+
+        Another metric or direction opens a new segment: nothing is compared across it. Any other change keeps the
+        segment and recomputes its frontier.
+        """
+
+    @abc.abstractmethod
+    def project(self, name: str) -> Project:
+        """One project.
+
+        Raises:
+            NotFound: There is none of this name.
+        """
+
+    @abc.abstractmethod
+    def projects(self, *, limit: int = 100, cursor: str | None = None) -> Page[Project]:
+        """Projects in order of name."""
+
+    @abc.abstractmethod
+    def open_session(self, request: SessionRequest) -> Session:
+        """Open a session and make it the project's active one; a project that is not there is made."""
+
+    @abc.abstractmethod
+    def move_session(self, session_id: str, move: Literal["close", "reopen"]) -> Session:
+        """Close or reopen a session.
+
+        Raises:
+            NotFound: There is no such session.
+            Conflict: It is there already.
+        """
+
+    @abc.abstractmethod
+    def session(self, session_id: str) -> Session:
+        """One session.
+
+        Raises:
+            NotFound: There is no such session.
+        """
+
+    @abc.abstractmethod
+    def sessions(self, project: str, *, limit: int = 100, cursor: str | None = None) -> Page[Session]:
+        """Sessions of a project in order of number."""
+
+    @abc.abstractmethod
+    def record(self, request: ExperimentRequest) -> Experiment:
+        """Record a tried change.
+
+        Raises:
+            NotFound: The session, the parent or a used artifact version is not there.
+            Conflict: The session is closed, or the id is taken by other content.
+        """
+
+    @abc.abstractmethod
+    def record_judged(self, batch: Sequence[tuple[ExperimentRequest, DecisionRequest]]) -> int:
+        """Record experiments with their verdicts, all or none; answers how many were not there before."""
+
+    @abc.abstractmethod
+    def decide(self, request: DecisionRequest) -> Decision:
+        """Give a verdict; the frontier and the ``winner`` refs follow in the same transaction.
+
+        Raises:
+            NotFound: There is no such experiment.
+            Invalid: The metric is not the goal's.
+            Conflict: The project has no goal, the state machine forbids the move, or the id is taken.
+        """
+
+    @abc.abstractmethod
+    def experiment(self, experiment_id: str) -> Experiment:
+        """One experiment.
+
+        Raises:
+            NotFound: There is no such experiment.
+        """
+
+    @abc.abstractmethod
+    def find(self, project: str, text: str) -> Experiment:
+        """The experiment meant by ``12``, ``#12``, ``best``, ``last``, a full id, or the beginning or end of one.
+
+        Raises:
+            NotFound: Nothing fits.
+            Conflict: Several do.
+        """
+
+    @abc.abstractmethod
+    def experiments(
+        self,
+        project: str,
+        *,
+        session_id: str | None = None,
+        state: State | None = None,
+        newest_first: bool = False,
+        limit: int = 100,
+        cursor: str | None = None,
+    ) -> Page[Experiment]:
+        """Experiments of a project in order of number."""
+
+    @abc.abstractmethod
+    def decisions(self, experiment_id: str) -> tuple[Decision, ...]:
+        """All verdicts on one experiment, first to last; the last one stands."""
+
+    @abc.abstractmethod
+    def frontier(
+        self, project: str, *, session_id: str | None = None, segment: int | None = None
+    ) -> Frontier:
+        """The staircase of running bests, of the present segment unless another is named.
+
+        Raises:
+            NotFound: No such project, session or segment.
+            Conflict: The project has no goal yet.
+        """
+
+    @abc.abstractmethod
+    def progress(
+        self, project: str, *, session_id: str | None = None, segment: int | None = None
+    ) -> Progress:
+        """Every experiment of a segment with the running best; raises as ``frontier`` does."""
+
+
+class Memory(abc.ABC):
+    """What people said, what was tried, what happened."""
+
+    @abc.abstractmethod
+    def add_note(self, request: NoteRequest) -> Note:
+        """Leave a remark; a project that is not there is made."""
+
+    @abc.abstractmethod
+    def notes(self, project: str, *, limit: int = 100, cursor: str | None = None) -> Page[Note]:
+        """Remarks in the order in which they were made."""
+
+    @abc.abstractmethod
+    def search(self, project: str, text: str, *, limit: int = 10) -> tuple[Match, ...]:
+        """Experiments whose note or diff has these words, best match first."""
+
+    @abc.abstractmethod
+    def tried(self, project: str, change: str, *, limit: int = 10) -> tuple[Match, ...]:
+        """Experiments like a change (a patch, or words such as ``"LR 0.04 -> 0.06"``), most alike first."""
+
+    @abc.abstractmethod
+    def facts(self, project: str, *, limit: int = 5) -> Facts:
+        """What the brief may say, in bounded lists."""
+
+    @abc.abstractmethod
+    def events(
+        self, *, project: str | None = None, limit: int = 100, cursor: str | None = None
+    ) -> Page[Event]:
+        """What changed, in order."""
+
+
+class Artifacts(abc.ABC):
+    """Versioned things and the refs that point at them."""
+
+    @abc.abstractmethod
+    def log(self, request: VersionRequest) -> Version:
+        """Log a version; identical bytes answer the version that has them.
+
+        Raises:
+            NotFound: The producing experiment is not there.
+            Conflict: The artifact belongs to another project or has another type.
+        """
+
+    @abc.abstractmethod
+    def artifacts(
+        self, *, project: str | None = None, type: str | None = None, limit: int = 100, cursor: str | None = None  # noqa: A002
+    ) -> Page[Artifact]:
+        """Artifacts in order of name."""
+
+    @abc.abstractmethod
+    def versions(self, artifact: str, *, limit: int = 100, cursor: str | None = None) -> Page[Version]:
+        """Versions of an artifact in order of number."""
+
+    @abc.abstractmethod
+    def version(self, artifact: str, ref: str = "latest") -> Version:
+        """The version that a ref, ``latest``, or a version's own name points at.
+
+        Raises:
+            NotFound: No such artifact, ref or version.
+        """
+
+    @abc.abstractmethod
+    def move_ref(self, request: RefRequest) -> Version:
+        """Point a ref at a version.
+
+        Raises:
+            NotFound: No such artifact or version.
+            Invalid: ``latest`` is built in; a name such as ``v3`` would pass for a version.
+            Conflict: It does not point where ``expected`` says.
+        """
+
+
+class Snapshots(abc.ABC):
+    """Blobs and trees by digest."""
+
+    @abc.abstractmethod
+    def put(self, data: bytes) -> str:
+        """Store bytes; answers their sha256."""
+
+    @abc.abstractmethod
+    def get(self, digest: str) -> bytes:
+        """Stored bytes, verified.
+
+        Raises:
+            NotFound: No object has this digest.
+            StoreCorrupt: The bytes on disk are others.
+        """
+
+    @abc.abstractmethod
+    def tree(self, digest: str) -> Tree:
+        """A stored manifest.
+
+        Raises:
+            NotFound: No object has this digest.
+            StoreCorrupt: It is damaged, or not a manifest.
+        """
+
+    @abc.abstractmethod
+    def write_tree(self, digest: str, destination: Path) -> Tree:
+        """Give the exact tree back in a new folder.
+
+        Raises:
+            Conflict: The destination exists and is not empty.
+        """
+
+    @abc.abstractmethod
+    def patch(self, experiment_id: str) -> bytes:
+        """The stored patch of an experiment, byte for byte; empty when it had none."""
+
+    @abc.abstractmethod
+    def verify(self) -> Iterator[str]:
+        """Check the database and every digest; yields one sentence for each fault."""
+
+    @abc.abstractmethod
+    def collect(self, *, dry_run: bool = True) -> tuple[int, int]:
+        """Remove objects that nothing refers to; answers how many and their bytes. A dry run removes nothing."""
+
+
+class Ledger(abc.ABC):
+    """The use cases, in four small interfaces."""
+
+    research: Research
+    memory: Memory
+    artifacts: Artifacts
+    snapshots: Snapshots
+
+    @abc.abstractmethod
+    def close(self) -> None:
+        """Let go of files and connections; calling it again does nothing."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def every(fetch: Callable[[str | None], Page[Item]]) -> Iterable[Item]:
+    """All items of a list, page after page; ``fetch`` takes a cursor."""
+    cursor: str | None = None
+    while True:
+        page = fetch(cursor)
+        yield from page.items
+        cursor = page.next_cursor
+        if cursor is None:
+            return

@@ -1,0 +1,1 @@
+"""The embedded ledger: rules and rows in one transaction per operation."""

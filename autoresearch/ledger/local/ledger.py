@@ -1,0 +1,158 @@
+"""The embedded ledger as one thing: its four interfaces over one database and one object store."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from autoresearch.context.facts import Facts
+from autoresearch.errors import NotFound
+from autoresearch.ledger.base import Artifacts, Ledger, Memory
+from autoresearch.ledger.local import briefing, cursors, memory, things
+from autoresearch.ledger.local.research import LocalResearch
+from autoresearch.ledger.local.snapshots import LocalSnapshots
+from autoresearch.ledger.local.unit import Unit
+from autoresearch.records.artifact import Artifact, RefRequest, Version, VersionRequest
+from autoresearch.records.base import Page, utc_now
+from autoresearch.records.experiment import Actor, ExperimentRequest, Note, NoteRequest
+from autoresearch.records.frontier import Event, Match
+from autoresearch.store.objects import Objects
+from autoresearch.store.rows import Rows
+from autoresearch.store.sqlite import Database
+
+__all__ = ["LocalLedger"]
+
+
+class LocalMemory(Memory):
+    """See :class:`autoresearch.ledger.base.Memory`."""
+
+    def __init__(self, ledger: LocalLedger) -> None:
+        self._ledger = ledger
+
+    def add_note(self, request: NoteRequest) -> Note:
+        with self._ledger.write() as unit:
+            return memory.add_note(unit, request)
+
+    def notes(self, project: str, *, limit: int = 100, cursor: str | None = None) -> Page[Note]:
+        with self._ledger.read() as unit:
+            return memory.notes(unit, project, limit=limit, cursor=cursor)
+
+    def search(self, project: str, text: str, *, limit: int = 10) -> tuple[Match, ...]:
+        with self._ledger.read() as unit:
+            return memory.search(unit, project, text, limit=limit)
+
+    def tried(self, project: str, change: str, *, limit: int = 10) -> tuple[Match, ...]:
+        with self._ledger.read() as unit:
+            return memory.tried(unit, project, change, limit=limit)
+
+    def facts(self, project: str, *, limit: int = 5) -> Facts:
+        with self._ledger.read() as unit:
+            return briefing.facts(unit, project, limit=cursors.bounded(limit))
+
+    def events(
+        self, *, project: str | None = None, limit: int = 100, cursor: str | None = None
+    ) -> Page[Event]:
+        with self._ledger.read() as unit:
+            return memory.events(unit, project=project, limit=limit, cursor=cursor)
+
+
+class LocalArtifacts(Artifacts):
+    """See :class:`autoresearch.ledger.base.Artifacts`."""
+
+    def __init__(self, ledger: LocalLedger) -> None:
+        self._ledger = ledger
+
+    def log(self, request: VersionRequest) -> Version:
+        self._ledger.require(request.tree)
+        with self._ledger.write() as unit:
+            return things.log(unit, request)
+
+    def artifacts(
+        self, *, project: str | None = None, type: str | None = None, limit: int = 100, cursor: str | None = None  # noqa: A002
+    ) -> Page[Artifact]:
+        with self._ledger.read() as unit:
+            return things.artifacts(unit, project=project, type_=type, limit=limit, cursor=cursor)
+
+    def versions(self, artifact: str, *, limit: int = 100, cursor: str | None = None) -> Page[Version]:
+        with self._ledger.read() as unit:
+            return things.versions(unit, artifact, limit=limit, cursor=cursor)
+
+    def version(self, artifact: str, ref: str = "latest") -> Version:
+        with self._ledger.read() as unit:
+            return things.resolve(unit, artifact, ref)
+
+    def move_ref(self, request: RefRequest) -> Version:
+        with self._ledger.write() as unit:
+            return things.move_ref(unit, request)
+
+
+class LocalLedger(Ledger):
+    """A ledger on this machine.
+
+    Args:
+        database: The opened store file.
+        objects: Where blobs lie.
+        organization: Whose ledger it is; nothing of another is reachable through it.
+        actor: Who acts through it.
+    """
+
+    def __init__(
+        self, database: Database, objects: Objects, *, organization: str = "local", actor: Actor | None = None
+    ) -> None:
+        self.database = database
+        self.objects = objects
+        self.organization = organization
+        self.actor = actor or Actor()
+        self.research = LocalResearch(self)
+        self.memory = LocalMemory(self)
+        self.artifacts = LocalArtifacts(self)
+        self.snapshots = LocalSnapshots(self)
+
+    @classmethod
+    def open(cls, home: Path, *, actor: Actor | None = None) -> LocalLedger:
+        """Open the embedded store in a folder, making or migrating it as needed.
+
+        Raises:
+            StoreCorrupt: The database is damaged.
+            StoreTooNew: A newer version of the library wrote it.
+            StoreReadOnly: The folder cannot be written.
+        """
+        database = Database(home / "ledger.sqlite")
+        return cls(database, Objects(home / "objects"), actor=actor)
+
+    def require(self, digest: str) -> None:
+        """Blobs first, records last: a record never names an object that is not there.
+
+        Raises:
+            NotFound: The object was not stored.
+        """
+        if not self.objects.has(digest):
+            raise NotFound(f"Object {digest} was not stored.", hint="Store the bytes first, then record.")
+
+    def require_objects(self, request: ExperimentRequest) -> None:
+        """The objects an experiment names are there.
+
+        Raises:
+            NotFound: One was not stored.
+        """
+        if request.diff is not None and not request.diff.truncated:
+            self.require(request.diff.digest)
+        if request.tree is not None:
+            self.require(request.tree)
+
+    @contextlib.contextmanager
+    def write(self) -> Iterator[Unit]:
+        """One write transaction."""
+        with self.database.write() as connection:
+            yield Unit(Rows(connection, self.organization), self.actor, utc_now())
+
+    @contextlib.contextmanager
+    def read(self) -> Iterator[Unit]:
+        """One read transaction."""
+        with self.database.read() as connection:
+            yield Unit(Rows(connection, self.organization), self.actor, utc_now())
+
+    def close(self) -> None:
+        """Close the database."""
+        self.database.close()

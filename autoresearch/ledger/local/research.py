@@ -1,0 +1,140 @@
+"""``ledger.research`` over SQLite: each operation is one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal
+
+from autoresearch.errors import Conflict
+from autoresearch.ledger.base import Research
+from autoresearch.ledger.local import cursors, experiments, frontiers, goals, verdicts, views
+from autoresearch.records.base import Page
+from autoresearch.records.experiment import (
+    Decision,
+    DecisionRequest,
+    Experiment,
+    ExperimentRequest,
+    Session,
+    SessionRequest,
+    State,
+)
+from autoresearch.records.frontier import Frontier, Progress
+from autoresearch.records.goal import Goal, GoalRequest, Project
+from autoresearch.store import schema
+
+if TYPE_CHECKING:
+    from autoresearch.ledger.local.ledger import LocalLedger
+
+__all__ = ["LocalResearch"]
+
+
+class LocalResearch(Research):
+    """See :class:`autoresearch.ledger.base.Research`."""
+
+    def __init__(self, ledger: LocalLedger) -> None:
+        self._ledger = ledger
+
+    def set_goal(self, project: str, request: GoalRequest) -> Goal:
+        with self._ledger.write() as unit:
+            return goals.set_goal(unit, project, request)
+
+    def project(self, name: str) -> Project:
+        with self._ledger.read() as unit:
+            return views.project(unit, unit.project(name))
+
+    def projects(self, *, limit: int = 100, cursor: str | None = None) -> Page[Project]:
+        with self._ledger.read() as unit:
+            rows = unit.rows.list(schema.projects, order="name", after=cursor, limit=cursors.bounded(limit) + 1)
+            following = rows[limit - 1]["name"] if len(rows) > limit else None
+            shown = tuple(views.project(unit, row) for row in rows[:limit])
+            return Page[Project](items=shown, next_cursor=following)
+
+    def open_session(self, request: SessionRequest) -> Session:
+        with self._ledger.write() as unit:
+            return goals.open_session(unit, request)
+
+    def move_session(self, session_id: str, move: Literal["close", "reopen"]) -> Session:
+        with self._ledger.write() as unit:
+            return goals.move_session(unit, session_id, move)
+
+    def session(self, session_id: str) -> Session:
+        with self._ledger.read() as unit:
+            return views.session(goals.session_row(unit, session_id))
+
+    def sessions(self, project: str, *, limit: int = 100, cursor: str | None = None) -> Page[Session]:
+        with self._ledger.read() as unit:
+            unit.project(project)
+            after = cursors.whole(cursor)
+            rows = unit.rows.list(
+                schema.sessions, order="number", after=after, limit=cursors.bounded(limit) + 1, project=project
+            )
+            following = str(rows[limit - 1]["number"]) if len(rows) > limit else None
+            return Page[Session](items=tuple(map(views.session, rows[:limit])), next_cursor=following)
+
+    def record(self, request: ExperimentRequest) -> Experiment:
+        self._ledger.require_objects(request)
+        with self._ledger.write() as unit:
+            row, _ = experiments.record(unit, request)
+            return views.experiment(unit, row)
+
+    def record_judged(self, batch: Sequence[tuple[ExperimentRequest, DecisionRequest]]) -> int:
+        new = 0
+        with self._ledger.write() as unit:
+            for request, verdict in batch:
+                if request.id != verdict.experiment_id:
+                    raise Conflict(
+                        f"The verdict {verdict.id} is on another experiment.", hint="Pair each with its own."
+                    )
+                _, made = experiments.record(unit, request)
+                verdicts.decide(unit, verdict)
+                new += made
+        return new
+
+    def decide(self, request: DecisionRequest) -> Decision:
+        with self._ledger.write() as unit:
+            return verdicts.decide(unit, request)
+
+    def experiment(self, experiment_id: str) -> Experiment:
+        with self._ledger.read() as unit:
+            return views.experiment(unit, unit.experiment(experiment_id))
+
+    def find(self, project: str, text: str) -> Experiment:
+        with self._ledger.read() as unit:
+            return views.experiment(unit, experiments.find(unit, project, text))
+
+    def experiments(
+        self,
+        project: str,
+        *,
+        session_id: str | None = None,
+        state: State | None = None,
+        newest_first: bool = False,
+        limit: int = 100,
+        cursor: str | None = None,
+    ) -> Page[Experiment]:
+        with self._ledger.read() as unit:
+            return experiments.listed(
+                unit,
+                project,
+                session_id=session_id,
+                state=state,
+                newest_first=newest_first,
+                limit=limit,
+                cursor=cursor,
+            )
+
+    def decisions(self, experiment_id: str) -> tuple[Decision, ...]:
+        with self._ledger.read() as unit:
+            return verdicts.history(unit, experiment_id)
+
+    def frontier(
+        self, project: str, *, session_id: str | None = None, segment: int | None = None
+    ) -> Frontier:
+        with self._ledger.read() as unit:
+            return frontiers.frontier(unit, project, session_id=session_id, segment=segment)
+
+    def progress(
+        self, project: str, *, session_id: str | None = None, segment: int | None = None
+    ) -> Progress:
+        with self._ledger.read() as unit:
+            return frontiers.progress(unit, project, session_id=session_id, segment=segment)

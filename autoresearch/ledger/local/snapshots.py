@@ -1,0 +1,105 @@
+"""``ledger.snapshots`` on this machine: blobs, trees, patches, and the checks over all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+from autoresearch.capture.checkout import write_tree
+from autoresearch.errors import AutoresearchError, NotFound, StoreCorrupt
+from autoresearch.ledger.base import Snapshots
+from autoresearch.records.tree import Tree
+from autoresearch.store import schema
+
+if TYPE_CHECKING:
+    from autoresearch.ledger.local.ledger import LocalLedger
+
+__all__ = ["LocalSnapshots"]
+
+# The object folder is shared by every organization of a store, so what it refers to is asked of all of them.
+_TREES = sa.union(
+    sa.select(schema.experiments.c.tree).where(schema.experiments.c.tree.is_not(None)),
+    sa.select(schema.versions.c.tree),
+)
+_DIFFS = sa.select(schema.experiments.c.diff).where(schema.experiments.c.diff.is_not(None))
+
+
+class LocalSnapshots(Snapshots):
+    """See :class:`autoresearch.ledger.base.Snapshots`."""
+
+    def __init__(self, ledger: LocalLedger) -> None:
+        self._ledger = ledger
+
+    def put(self, data: bytes) -> str:
+        return self._ledger.objects.put(data)
+
+    def get(self, digest: str) -> bytes:
+        return self._ledger.objects.get(digest)
+
+    def tree(self, digest: str) -> Tree:
+        return Tree.parse(self._ledger.objects.get(digest))
+
+    def write_tree(self, digest: str, destination: Path) -> Tree:
+        tree = self.tree(digest)
+        write_tree(tree, self._ledger.objects, destination)
+        return tree
+
+    def patch(self, experiment_id: str) -> bytes:
+        with self._ledger.read() as unit:
+            row = unit.experiment(experiment_id)
+        diff = row["diff"]
+        if not diff:
+            return b""
+        if diff["truncated"]:
+            raise NotFound(
+                f"The patch of experiment {row['number']} was {diff['size']:,} bytes and over the cap: only its "
+                f"digest {diff['digest']} was kept.",
+                hint="Raise AUTORESEARCH_MAX_DIFF_BYTES for the next ones; its snapshot may have the files.",
+            )
+        return self._ledger.objects.get(diff["digest"])
+
+    def verify(self) -> Iterator[str]:
+        try:
+            yield from (f"database: {said}" for said in self._ledger.database.check())
+        except StoreCorrupt as error:
+            yield f"database: {error.message}"
+            return
+        yield from self._ledger.objects.verify()
+        for digest, faults in self._references():
+            yield from faults
+            if digest and not self._ledger.objects.has(digest):
+                yield f"object {digest} is missing, and the ledger refers to it"
+
+    def collect(self, *, dry_run: bool = True) -> tuple[int, int]:
+        objects = self._ledger.objects
+        # The write lock keeps a recorder from committing a record of what is being removed; blobs are stored before
+        # it is taken, so young ones are left alone.
+        with self._ledger.write():
+            wanted = set()
+            for digest, faults in self._references():
+                if faults:
+                    raise StoreCorrupt(
+                        f"Nothing was removed: {faults[0]}.", hint="`autoresearch fsck` names every fault."
+                    )
+                wanted.add(digest)
+            return objects.collect(wanted, dry_run=dry_run)
+
+    def _references(self) -> Iterator[tuple[str, list[str]]]:
+        """Every digest the ledger refers to, with what is wrong about the manifests among them."""
+        with self._ledger.database.read() as connection:
+            trees = connection.execute(_TREES).scalars().all()
+            diffs = connection.execute(_DIFFS).scalars().all()
+        yield from ((diff["digest"], []) for diff in diffs if not diff["truncated"])
+        for digest in trees:
+            yield digest, []
+            if not self._ledger.objects.has(digest):
+                continue
+            try:
+                entries = self.tree(digest).entries
+            except AutoresearchError as error:
+                yield digest, [f"manifest {digest}: {error.message}"]
+                continue
+            yield from ((entry.sha256, []) for entry in entries if entry.kind == "file" and entry.sha256)

@@ -1,0 +1,122 @@
+"""Rows as records."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from autoresearch.ledger.local.unit import Unit
+from autoresearch.records.experiment import Actor, Decision, Diff, Experiment, Note, Session
+from autoresearch.records.frontier import Event
+from autoresearch.records.goal import Goal, Project
+from autoresearch.store import schema
+from autoresearch.store.rows import Row
+
+__all__ = ["decision", "event", "experiment", "experiments", "goal", "note", "project", "session"]
+
+_ON_FRONTIER = sa.select(schema.frontier.c.experiment_id).where(
+    schema.frontier.c.organization == sa.bindparam("organization"),
+    schema.frontier.c.experiment_id.in_(sa.bindparam("ids", expanding=True)),
+)
+_USES = sa.select(schema.uses).where(
+    schema.uses.c.organization == sa.bindparam("organization"),
+    schema.uses.c.experiment_id.in_(sa.bindparam("ids", expanding=True)),
+)
+
+
+def goal(values: Mapping[str, Any] | None) -> Goal | None:
+    """The goal kept in a segment's row."""
+    return None if values is None else Goal.model_validate_json(_json(values))
+
+
+def _json(values: Mapping[str, Any]) -> bytes:
+    from autoresearch.records.base import canonical_json
+
+    return canonical_json(dict(values))
+
+
+def project(unit: Unit, row: Row) -> Project:
+    """A project with its present goal."""
+    segment = unit.rows.one(schema.segments, project=row["name"], number=row["segment"])
+    return Project(
+        name=row["name"],
+        goal=goal(segment["goal"] if segment else None),
+        segment=row["segment"],
+        active_session=row["active_session"],
+        experiments=row["experiments"],
+        sessions=row["sessions"],
+        created_at=row["recorded_at"],
+    )
+
+
+def session(row: Row) -> Session:
+    """A session."""
+    return Session(**{**_shared(row, Session), "actor": Actor(**row["actor"])})
+
+
+def experiment(unit: Unit, row: Row) -> Experiment:
+    """One experiment."""
+    return experiments(unit, [row])[0]
+
+
+def experiments(unit: Unit, rows: Sequence[Row]) -> tuple[Experiment, ...]:
+    """Experiments, with what other tables say of them read once for all."""
+    ids = [row["id"] for row in rows]
+    if not ids:
+        return ()
+    steps = {found["experiment_id"] for found in unit.rows.run(_ON_FRONTIER, ids=ids)}
+    used = _uses(unit, ids)
+    return tuple(_experiment(row, on_frontier=row["id"] in steps, uses=used[row["id"]]) for row in rows)
+
+
+def _uses(unit: Unit, ids: Iterable[str]) -> Mapping[str, list[str]]:
+    used: dict[str, list[str]] = defaultdict(list)
+    for found in unit.rows.run(_USES, ids=list(ids)):
+        used[found["experiment_id"]].append(f"{found['artifact']}:v{found['number']}")
+    return used
+
+
+def _experiment(row: Row, *, on_frontier: bool, uses: Iterable[str]) -> Experiment:
+    return Experiment(
+        **{
+            **_shared(row, Experiment),
+            "diff": Diff(**row["diff"]) if row["diff"] else None,
+            "files": tuple(row["files"]),
+            "command": tuple(row["command"]),
+            "notices": tuple(row["notices"]),
+            "uses": tuple(sorted(uses)),
+            "on_frontier": on_frontier,
+            "actor": Actor(**row["actor"]),
+            "decided_by": Actor(**row["decided_by"]) if row["decided_by"] else None,
+        }
+    )
+
+
+def decision(row: Row, *, superseded: bool) -> Decision:
+    """A verdict as given."""
+    return Decision(
+        **{
+            **_shared(row, Decision),
+            "samples": tuple(row["samples"]),
+            "violations": tuple(row["violations"]),
+            "actor": Actor(**row["actor"]),
+            "superseded": superseded,
+        }
+    )
+
+
+def note(row: Row) -> Note:
+    """A remark."""
+    return Note(**{**_shared(row, Note), "actor": Actor(**row["actor"])})
+
+
+def event(row: Row) -> Event:
+    """An event."""
+    return Event(**{**_shared(row, Event), "actor": Actor(**row["actor"])})
+
+
+def _shared(row: Row, kind: type[Any]) -> dict[str, Any]:
+    return {name: row[name] for name in kind.model_fields if name in row}

@@ -1,0 +1,1 @@
+"""The rules of research, pure: states, verdicts, the frontier, noise, keys. No I/O below this line."""
