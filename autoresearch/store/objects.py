@@ -42,7 +42,7 @@ class ObjectProblem(NamedTuple):
 
 class _Pending(NamedTuple):
     digest: str
-    temporary: str
+    temporary: Path
     size: int
 
 
@@ -55,8 +55,7 @@ class Objects:
 
     def __init__(self, root: Path) -> None:
         self.root = Path(root)
-        self._base = os.fspath(self.root)
-        self._temporaries = os.path.join(self._base, "tmp")  # noqa: PTH118  plain strings: called for every file
+        self._temporaries = self.root / "tmp"
         self._fans: set[str] = set()
 
     def put(self, data: bytes) -> str:
@@ -91,11 +90,15 @@ class Objects:
         """
         digests: list[str] = []
         pending: dict[str, _Pending] = {}
+        held = 0
         try:
             for blob in blobs:
-                digests.append(self._take(blob, pending))
-                if len(pending) >= _BATCH_FILES or sum(p.size for p in pending.values()) >= _BATCH_BYTES:
+                digest = self._take(blob, pending)
+                digests.append(digest)
+                held += pending[digest].size if digest in pending else 0
+                if len(pending) >= _BATCH_FILES or held >= _BATCH_BYTES:
                     self._settle(pending)
+                    held = 0
             self._settle(pending)
         finally:
             for left in pending.values():
@@ -121,7 +124,7 @@ class Objects:
         path = self._path(digest)
         seen = hashlib.sha256()
         try:
-            with open(path, "rb", buffering=0) as file:  # noqa: PTH123  plain strings: called for every file
+            with path.open("rb", buffering=0) as file:
                 while chunk := file.read(_CHUNK):
                     seen.update(chunk)
                     yield chunk
@@ -150,22 +153,22 @@ class Objects:
         try:
             target = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
         except OSError as error:
-            raise _refusal(error, str(path)) from error
+            raise _refusal(error, path) from error
         try:
             with os.fdopen(target, "wb", buffering=0) as file:
                 for chunk in self.chunks(digest):
                     _write(file.fileno(), chunk)
                     size += len(chunk)
         except BaseException as error:
-            _discard(os.fspath(path))
+            _discard(path)
             if isinstance(error, OSError):
-                raise _refusal(error, str(path)) from error
+                raise _refusal(error, path) from error
             raise
         return size
 
     def has(self, digest: str) -> bool:
         """Whether a blob is stored (its bytes are not read)."""
-        return os.path.exists(self._path(digest))  # noqa: PTH110  plain strings: called for every file
+        return self._path(digest).exists()
 
     def missing(self, digests: Iterable[str]) -> set[str]:
         """Those of the digests that are not stored."""
@@ -189,9 +192,9 @@ class Objects:
 
     def digests(self) -> Iterator[str]:
         """Every digest stored, in order."""
-        for fan in _names(self._base):
+        for fan in _names(self.root):
             if _FAN.match(fan):
-                for rest in _names(os.path.join(self._base, fan)):  # noqa: PTH118  plain strings throughout
+                for rest in _names(self.root / fan):
                     if _DIGEST.match(fan + rest):
                         yield fan + rest
 
@@ -203,7 +206,7 @@ class Objects:
         """
         path = self._path(digest)
         try:
-            os.unlink(path)  # noqa: PTH108  plain strings throughout
+            path.unlink()
         except FileNotFoundError:
             return False
         except OSError as error:
@@ -220,13 +223,13 @@ class Objects:
                 continue  # removed by a collector since it was listed
             except StoreError as error:
                 yield ObjectProblem(digest, error.message)
-        for fan in _names(self._base):
+        for fan in _names(self.root):
             if fan == "tmp":
                 continue
             if not _FAN.match(fan):
                 yield ObjectProblem(fan, "is not part of the object store")
                 continue
-            for rest in _names(os.path.join(self._base, fan)):  # noqa: PTH118  plain strings throughout
+            for rest in _names(self.root / fan):
                 if not _DIGEST.match(fan + rest):
                     yield ObjectProblem(f"{fan}/{rest}", "is not part of the object store")
 
@@ -238,7 +241,7 @@ class Objects:
         limit = (time.time() if now is None else now) - older_than
         found = []
         for name in _names(self._temporaries):
-            path = Path(self._temporaries, name)
+            path = self._temporaries / name
             with contextlib.suppress(FileNotFoundError):
                 if path.lstat().st_mtime < limit:
                     found.append(path)
@@ -255,19 +258,19 @@ class Objects:
             try:
                 path.unlink(missing_ok=True)
             except OSError as error:
-                raise _refusal(error, str(path)) from error
+                raise _refusal(error, path) from error
         return len(stale)
 
-    def _path(self, digest: str) -> str:
+    def _path(self, digest: str) -> Path:
         if not _DIGEST.match(digest):
             raise Invalid(
                 f"{digest!r} is not a digest.", hint="A digest is 64 lower-case hexadecimal digits."
             )
-        return f"{self._base}/{digest[:2]}/{digest[2:]}"
+        return self.root / digest[:2] / digest[2:]
 
     def _stat(self, digest: str) -> os.stat_result:
         try:
-            return os.stat(self._path(digest))  # noqa: PTH116  plain strings throughout
+            return self._path(digest).stat()
         except FileNotFoundError:
             raise NotFound(f"Object {digest} is not stored.") from None
         except OSError as error:
@@ -279,7 +282,7 @@ class Objects:
         if not isinstance(blob, Path):
             return self._take_stream(blob, pending)
         try:
-            stream = open(blob, "rb", buffering=0)  # noqa: SIM115, PTH123  closed below; errors differ per step
+            stream = blob.open("rb", buffering=0)
         except FileNotFoundError:
             raise NotFound(f"There is no file {str(blob)!r}.") from None
         except OSError as error:
@@ -332,7 +335,7 @@ class Objects:
         """Whether the blob is there in full; then it is marked as used now, which keeps a collector off it."""
         path = self._path(digest)
         try:
-            if os.stat(path).st_size != size:  # noqa: PTH116  plain strings: called for every file
+            if path.stat().st_size != size:
                 return False
         except OSError:
             return False
@@ -340,49 +343,47 @@ class Objects:
             os.utime(path)
         return True
 
-    def _temporary(self) -> tuple[str, int]:
-        path = f"{self._temporaries}/{os.getpid()}-{secrets.token_hex(8)}"
+    def _temporary(self) -> tuple[Path, int]:
+        path = self._temporaries / f"{os.getpid()}-{secrets.token_hex(8)}"
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
         try:
             try:
                 return path, os.open(path, flags, 0o444)
             except FileNotFoundError:
-                os.makedirs(self._temporaries, exist_ok=True)  # noqa: PTH103  plain strings throughout
-                _sync_folder(self._base)
+                self._temporaries.mkdir(parents=True, exist_ok=True)
+                _sync(self.root)
                 return path, os.open(path, flags, 0o444)
         except OSError as error:
-            raise _refusal(error, self._base) from error
+            raise _refusal(error, self.root) from error
 
     def _settle(self, pending: dict[str, _Pending]) -> None:
         """Sync what was written, give it its names, sync the folders; ``pending`` is empty afterwards."""
         try:
             for item in pending.values():
-                _sync_file(item.temporary)
+                _sync(item.temporary)
             fans = {digest[:2] for digest in pending}
             self._make_fans(fans)
             for digest, item in list(pending.items()):
-                os.rename(item.temporary, self._path(digest))  # noqa: PTH104  plain strings throughout
+                item.temporary.rename(self._path(digest))
                 del pending[digest]
             for fan in fans:
-                _sync_folder(f"{self._base}/{fan}")
+                _sync(self.root / fan)
         except OSError as error:
-            raise _refusal(error, self._base) from error
+            raise _refusal(error, self.root) from error
 
     def _make_fans(self, fans: set[str]) -> None:
         new = fans - self._fans
         for fan in new:
-            os.makedirs(f"{self._base}/{fan}", exist_ok=True)  # noqa: PTH103  plain strings throughout
+            (self.root / fan).mkdir(parents=True, exist_ok=True)
         if new:
-            _sync_folder(self._base)
+            _sync(self.root)
         self._fans |= new
 
 
-def _names(folder: str) -> list[str]:
+def _names(folder: Path) -> list[str]:
     try:
-        return sorted(os.listdir(folder))  # noqa: PTH208  plain strings throughout
-    except FileNotFoundError:
-        return []
-    except NotADirectoryError:
+        return sorted(entry.name for entry in folder.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
         return []
     except OSError as error:
         raise _refusal(error, folder) from error
@@ -415,7 +416,7 @@ def _start_writing(target: int) -> None:
             os.posix_fadvise(target, 0, 0, os.POSIX_FADV_DONTNEED)
 
 
-def _sync_file(path: str) -> None:
+def _sync(path: Path) -> None:
     target = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(target)
@@ -423,31 +424,24 @@ def _sync_file(path: str) -> None:
         os.close(target)
 
 
-def _sync_folder(path: str) -> None:
-    target = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(target)
-    finally:
-        os.close(target)
-
-
-def _discard(path: str) -> None:
+def _discard(path: Path) -> None:
     with contextlib.suppress(OSError):
-        os.unlink(path)  # noqa: PTH108  plain strings throughout
+        path.unlink()
 
 
-def _refusal(error: OSError, path: str) -> StoreError:
-    details = {"path": path}
+def _refusal(error: OSError, path: Path) -> StoreError:
+    shown = os.fspath(path).encode("utf-8", "replace").decode()
+    details = {"path": shown}
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:
         return StoreFull(
-            f"No space left while writing {path!r}.",
+            f"No space left while writing {shown!r}.",
             hint="Free some space, or run `autoresearch gc` to remove what nothing refers to.",
             details=details,
         )
     if error.errno in {errno.EROFS, errno.EACCES, errno.EPERM}:
         return StoreReadOnly(
-            f"{path!r} cannot be written: {error.strerror}.",
+            f"{shown!r} cannot be written: {error.strerror}.",
             hint="Give yourself the right to write there, or set AUTORESEARCH_HOME to another folder.",
             details=details,
         )
-    return StoreError(f"{path!r} cannot be used: {error.strerror}.", details=details)
+    return StoreError(f"{shown!r} cannot be used: {error.strerror}.", details=details)
