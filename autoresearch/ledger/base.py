@@ -201,7 +201,12 @@ class Artifacts(abc.ABC):
 
     @abc.abstractmethod
     def artifacts(
-        self, *, project: str | None = None, type: str | None = None, limit: int = 100, cursor: str | None = None  # noqa: A002
+        self,
+        *,
+        project: str | None = None,
+        type: str | None = None,
+        limit: int = 100,
+        cursor: str | None = None,  # noqa: A002
     ) -> Page[Artifact]:
         """Artifacts in order of name."""
 

@@ -93,18 +93,17 @@ class Page(Record, Generic[Item]):
 def _invalid(error: ValidationError, name: str) -> Invalid:
     problems = error.errors(include_url=False, include_context=False)
     first = problems[0]
-    field = ".".join(str(part) for part in first["loc"]) or name.removesuffix("Request").lower()
+    field = ".".join(str(part) for part in first["loc"])
     said = first["msg"].removeprefix("Value error, ")
+    if not field:
+        thing = name.removesuffix("Request").lower()
+        return Invalid(f"The {thing} was refused: {said}.", hint="Correct it and call again.")
     shown = repr(first["input"])
     if len(shown) > 80:
         shown = shown[:77] + "..."
-    reason = "is missing" if first["type"] == "missing" else f"was {shown}: {said}"
+    reason = "is missing" if first["type"] == "missing" else f"was {shown}: {said.rstrip('.')}"
     details = [{"field": ".".join(map(str, p["loc"])), "message": p["msg"]} for p in problems[:20]]
-    return Invalid(
-        f"{field} {reason}.".replace("..", "."),
-        hint=f"Correct {field} and call again.",
-        details={"fields": details},
-    )
+    return Invalid(f"{field} {reason}.", hint=f"Correct {field} and call again.", details={"fields": details})
 
 
 def _text(value: str) -> str:

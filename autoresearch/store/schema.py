@@ -251,9 +251,11 @@ edits = sa.Table(
     _text("project"),
     _whole("segment"),
     _text("subject"),
-    _text("before", null=True),
-    _text("after", null=True),
+    _text("name"),
+    _text("before"),
+    _text("after"),
     _whole("number"),
+    sa.Index("edits_by_name", "organization", "project", "name", "number"),
     sa.Index("edits_by_subject", "organization", "project", "segment", "subject", "number"),
 )
 

@@ -50,7 +50,12 @@ def workspace(project: str | None = None) -> Workspace:
 
 
 def goal(
-    metric: str, *, lower_is_better: bool = True, target: float | None = None, project: str | None = None, **more: Any
+    metric: str,
+    *,
+    lower_is_better: bool = True,
+    target: float | None = None,
+    project: str | None = None,
+    **more: Any,
 ) -> Goal:
     """Set or change the goal; see :meth:`Workspace.goal` for ``more``."""
     return workspace(project).goal(metric, lower_is_better=lower_is_better, target=target, **more)
@@ -115,7 +120,9 @@ def artifact(
     return workspace(project).artifact(name, path, type=type, produced_by=produced_by, metadata=metadata)
 
 
-def promote(name: str, ref: str, version: str, *, expected: str | None = None, project: str | None = None) -> Version:
+def promote(
+    name: str, ref: str, version: str, *, expected: str | None = None, project: str | None = None
+) -> Version:
     """Point a ref at a version."""
     return workspace(project).promote(name, ref, version, expected=expected)
 

@@ -56,7 +56,9 @@ def read_project_file(path: Path) -> ProjectFile:
         goal = data.pop("goal", None)
         run = data.pop("run", {})
         budget = data.pop("budget", {})
-        return ProjectFile.make(**data, goal=goal and _goal(goal, budget), run=RunSection.make(**_command(run)))
+        return ProjectFile.make(
+            **data, goal=goal and _goal(goal, budget), run=RunSection.make(**_command(run))
+        )
     except Invalid as error:
         raise Invalid(f"{path}: {error.message}", hint=error.hint, details=error.details) from None
     except TypeError as error:

@@ -93,7 +93,8 @@ class Workspace:
         file = read_project_file(found) if found else ProjectFile()
         name = project or settings.project or file.project or _folder_name(root)
         ledger = LocalLedger.open(
-            Path(home).expanduser().resolve() if home else settings.home, actor=actor or present_actor(settings)
+            Path(home).expanduser().resolve() if home else settings.home,
+            actor=actor or present_actor(settings),
         )
         return cls(folder, root=root, name=name, ledger=ledger, file=file, settings=settings)
 
@@ -456,4 +457,3 @@ def _folder_name(root: Path) -> str:
     if not name:
         raise Conflict("The file system's root has no name to call a project by.", hint="Give project=….")
     return name
-

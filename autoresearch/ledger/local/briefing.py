@@ -39,7 +39,9 @@ _TRIED = (
     .order_by(_a.failures.desc(), _a.last_number.desc())
     .limit(_GROUPS)
 )
-_HOW_MANY_TRIED = sa.select(sa.func.count().label("n")).where(*_where(schema.attempts, "segment"), _a.failures > 0)
+_HOW_MANY_TRIED = sa.select(sa.func.count().label("n")).where(
+    *_where(schema.attempts, "segment"), _a.failures > 0
+)
 _HOW_MANY_NOTES = sa.select(sa.func.count().label("n")).where(*_where(schema.notes))
 _RECENT = (
     sa.select(_x.id, _x.number, _x.state, _x.score, _x.gain, _x.reason, _x.note)
@@ -161,7 +163,7 @@ def _incumbent(unit: Unit, steps: Sequence[Row], project: Row) -> f.IncumbentFac
     row = unit.experiment(best["experiment_id"])
     made = unit.rows.run(_WINNER, experiment_id=row["id"])
     edits = [
-        f"{edit['subject']} {edit['before'] or ''} -> {edit['after'] or ''}".strip()
+        f"{edit['subject']} {edit['before']} -> {edit['after']}".strip()
         for edit in tries.edits_of(unit, row["id"])
     ]
     return f.IncumbentFacts(
@@ -187,7 +189,8 @@ def _tried(unit: Unit, where: Mapping[str, Any]) -> tuple[f.TriedFacts, ...]:
             crashed=row["crashed"],
             kept=row["kept"],
             values=tuple(
-                f.TriedValue(value=value["value"], state=value["state"], gain=value["gain"]) for value in row["recent"]
+                f.TriedValue(value=value["value"], state=value["state"], gain=value["gain"])
+                for value in row["recent"]
             ),
             best_gain=row["best_gain"],
             last_number=row["last_number"],
@@ -204,7 +207,9 @@ def _remarks(unit: Unit, project: str) -> tuple[f.RemarkFacts, ...]:
     )
 
 
-def _recent(unit: Unit, where: Mapping[str, Any], steps: Sequence[Row], limit: int) -> tuple[f.AttemptFacts, ...]:
+def _recent(
+    unit: Unit, where: Mapping[str, Any], steps: Sequence[Row], limit: int
+) -> tuple[f.AttemptFacts, ...]:
     on_frontier = {step["experiment_id"] for step in steps}
     rows = unit.rows.run(_RECENT, **where, most=limit)
     return tuple(
@@ -225,6 +230,8 @@ def _left(goal: Goal | None, segment: Mapping[str, Any]) -> f.BudgetLeft:
     if goal is None:
         return f.BudgetLeft()
     budget = goal.budget
-    experiments = None if budget.max_experiments is None else max(0, budget.max_experiments - segment["recorded"])
+    experiments = (
+        None if budget.max_experiments is None else max(0, budget.max_experiments - segment["recorded"])
+    )
     seconds = None if budget.max_seconds is None else max(0.0, budget.max_seconds - segment["seconds"])
     return f.BudgetLeft(experiments=experiments, seconds=seconds)

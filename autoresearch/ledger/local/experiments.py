@@ -56,17 +56,29 @@ def record(unit: Unit, request: ExperimentRequest) -> tuple[Row, bool]:
     parent = _parent(unit, request, segment)
     used = [_used(unit, text) for text in request.uses]
     seq = unit.event(
-        "experiment.recorded", request.id, project=request.project, after={"number": number, "note": request.note[:500]}
+        "experiment.recorded",
+        request.id,
+        project=request.project,
+        after={"number": number, "note": request.note[:500]},
     )
     _insert(unit, request, number=number, segment=segment, seq=seq, parent=parent, content=content)
     keys = {"experiment_id": request.id}
-    unit.rows.insert_all(schema.uses, ({**keys, "artifact": name, "number": n} for name, n in dict(used).items()))
+    unit.rows.insert_all(
+        schema.uses, ({**keys, "artifact": name, "number": n} for name, n in dict(used).items())
+    )
     tries.remember(unit, request, number=number, segment=segment)
     return unit.experiment(request.id), True
 
 
 def _insert(
-    unit: Unit, request: ExperimentRequest, *, number: int, segment: int, seq: int, parent: str | None, content: str
+    unit: Unit,
+    request: ExperimentRequest,
+    *,
+    number: int,
+    segment: int,
+    seq: int,
+    parent: str | None,
+    content: str,
 ) -> None:
     given = request.model_dump(exclude={"uses", "change", "parent_id"})
     unit.rows.insert(
@@ -159,7 +171,9 @@ def find(unit: Unit, project: str, text: str) -> Row:
         best = frontiers.best_before(unit, project, unit.project(project)["segment"], 2**62)
         rows = [unit.experiment(best["experiment_id"])] if best else []
     elif wanted in {"last", "latest"}:
-        rows = list(unit.rows.list(schema.experiments, order="number", descending=True, limit=1, project=project))
+        rows = list(
+            unit.rows.list(schema.experiments, order="number", descending=True, limit=1, project=project)
+        )
     elif _ID_PART.match(wanted):
         rows = list(unit.rows.run(_BY_ID_PART, project=project, part=wanted, length=len(wanted)))
     if not rows:

@@ -34,7 +34,9 @@ _BEST_BEFORE = (
 )
 _CANDIDATES = (
     sa.select(_x.position, _x.id, _x.number, _x.score)
-    .where(*_in_segment(schema.experiments), _x.eligible.is_(sa.true()), _x.position >= sa.bindparam("position"))
+    .where(
+        *_in_segment(schema.experiments), _x.eligible.is_(sa.true()), _x.position >= sa.bindparam("position")
+    )
     .order_by(_x.position)
 )
 _DROP_FROM = sa.delete(schema.frontier).where(
@@ -127,7 +129,12 @@ def moved(unit: Unit, goal: Goal, change: Callable[[], None]) -> None:
     if _said(before) == _said(after):
         return
     unit.event(
-        "frontier.moved", goal.project, project=goal.project, before=_said(before), after=_said(after), actor=SYSTEM
+        "frontier.moved",
+        goal.project,
+        project=goal.project,
+        before=_said(before),
+        after=_said(after),
+        actor=SYSTEM,
     )
     winners.follow(unit, goal.project, goal.segment)
 
@@ -171,7 +178,10 @@ def frontier(unit: Unit, project: str, *, session_id: str | None, segment: int |
     else:
         rows = list(_session_steps(unit, goal, session_id))
     steps = tuple(
-        Step(**row, sigmas=row["gain"] / found.sd if found and found.sd > 0 and row["gain"] is not None else None)
+        Step(
+            **row,
+            sigmas=row["gain"] / found.sd if found and found.sd > 0 and row["gain"] is not None else None,
+        )
         for row in rows
     )
     return Frontier(

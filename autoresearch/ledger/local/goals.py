@@ -26,13 +26,14 @@ def set_goal(unit: Unit, project: str, request: GoalRequest) -> Goal:
     if before is not None and GoalRequest.model_dump(_as_request(before), mode="json") == wanted:
         return before
     number = row["segment"]
-    incomparable = before is not None and (before.metric, before.direction) != (request.metric, request.direction)
+    incomparable = before is not None and (before.metric, before.direction) != (
+        request.metric,
+        request.direction,
+    )
     if incomparable:
         number += 1
     revision = row["goal_revision"] + 1
-    goal = Goal(
-        **dict(request), project=project, revision=revision, segment=number, recorded_at=unit.now
-    )
+    goal = Goal(**dict(request), project=project, revision=revision, segment=number, recorded_at=unit.now)
     stored = goal.model_dump(mode="json")
     if incomparable and before is not None:
         reason = f"the goal changed from {before.metric} ({before.direction}) to {request.metric} ({request.direction})"

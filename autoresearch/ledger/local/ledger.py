@@ -69,7 +69,12 @@ class LocalArtifacts(Artifacts):
             return things.log(unit, request)
 
     def artifacts(
-        self, *, project: str | None = None, type: str | None = None, limit: int = 100, cursor: str | None = None  # noqa: A002
+        self,
+        *,
+        project: str | None = None,
+        type: str | None = None,
+        limit: int = 100,
+        cursor: str | None = None,  # noqa: A002
     ) -> Page[Artifact]:
         with self._ledger.read() as unit:
             return things.artifacts(unit, project=project, type_=type, limit=limit, cursor=cursor)

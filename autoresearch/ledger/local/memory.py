@@ -22,6 +22,7 @@ from autoresearch.store.rows import Row
 __all__ = ["add_note", "events", "notes", "search", "tried"]
 
 _WORD = re.compile(r"\w+")
+_PATCH = re.compile(r"^(diff --git |@@ |\+\+\+ )", re.MULTILINE)
 _MAX_WORDS = 40
 _NEAR = 0.35
 
@@ -32,11 +33,11 @@ _SEARCH = sa.text(
     "ORDER BY rank, rowid LIMIT :most"
 )
 _SAME_EDIT = (
-    sa.select(schema.edits.c.experiment_id, schema.edits.c.subject, schema.edits.c.before, schema.edits.c.after)
+    sa.select(*(schema.edits.c[name] for name in ("experiment_id", "subject", "name", "before", "after")))
     .where(
         schema.edits.c.organization == sa.bindparam("organization"),
         schema.edits.c.project == sa.bindparam("project"),
-        schema.edits.c.subject.in_(sa.bindparam("subjects", expanding=True)),
+        schema.edits.c.name.in_(sa.bindparam("names", expanding=True)),
     )
     .order_by(schema.edits.c.number.desc())
     .limit(200)
@@ -117,13 +118,13 @@ def _matching(unit: Unit, project: str, words: Sequence[str], joint: str, most: 
 def tried(unit: Unit, project: str, change: str, *, limit: int) -> tuple[Match, ...]:
     """Experiments like a change: the same change, the same value of the same thing, or similar lines."""
     unit.project(project)
-    patch = changes.looks_like_patch(change)
+    patch = bool(_PATCH.search(change))
     likeness: dict[str, tuple[float, str]] = {}
     if patch:
         key = changes.change_key(change)
         for row in unit.rows.list(schema.experiments, order="number", project=project, change_key=key):
             likeness[row["id"]] = (1.0, "the same change")
-    edits = (changes.from_patch(change) if patch else ()) or changes.from_note(change)
+    edits = (changes.from_patch(change) if patch else []) or changes.from_note(change)
     for found, score, said in _same_edits(unit, project, edits):
         likeness.setdefault(found, (score, said))
     for found, score, said in _similar(unit, project, change, patch=patch):
@@ -133,16 +134,13 @@ def tried(unit: Unit, project: str, change: str, *, limit: int) -> tuple[Match, 
 
 
 def _same_edits(unit: Unit, project: str, edits: Sequence[changes.Edit]) -> list[tuple[str, float, str]]:
-    wanted = {changes.bare_subject(edit.subject): edit.after for edit in edits}
+    wanted = {tries.bare(edit.subject): edit.after for edit in edits}
     if not wanted:
         return []
-    subjects = sorted({*wanted, *(edit.subject for edit in edits)})
-    rows = unit.rows.run(_SAME_EDIT, project=project, subjects=subjects)
     found = []
-    for row in rows:
-        after = wanted.get(changes.bare_subject(row["subject"]))
-        same = after is not None and row["after"] == after
-        said = f"{row['subject']} {row['before'] or ''} -> {row['after'] or ''}".strip()
+    for row in unit.rows.run(_SAME_EDIT, project=project, names=sorted(wanted)):
+        same = bool(row["after"]) and row["after"] == wanted[row["name"]]
+        said = f"{row['subject']} {row['before']} -> {row['after']}".strip()
         found.append((row["experiment_id"], 0.9 if same else 0.5, said))
     return sorted(found, key=lambda item: -item[1])
 
@@ -167,6 +165,11 @@ def _matches(unit: Unit, found: Sequence[tuple[str, float, str]]) -> tuple[Match
         row: Any = unit.experiment(experiment_id)
         shared = {name: row[name] for name in ("number", "state", "score", "gain", "note", "reason")}
         matches.append(
-            Match(**shared, experiment_id=experiment_id, likeness=round(max(0.0, min(1.0, score)), 3), excerpt=excerpt)
+            Match(
+                **shared,
+                experiment_id=experiment_id,
+                likeness=round(max(0.0, min(1.0, score)), 3),
+                excerpt=excerpt,
+            )
         )
     return tuple(matches)

@@ -44,7 +44,9 @@ class LocalResearch(Research):
 
     def projects(self, *, limit: int = 100, cursor: str | None = None) -> Page[Project]:
         with self._ledger.read() as unit:
-            rows = unit.rows.list(schema.projects, order="name", after=cursor, limit=cursors.bounded(limit) + 1)
+            rows = unit.rows.list(
+                schema.projects, order="name", after=cursor, limit=cursors.bounded(limit) + 1
+            )
             following = rows[limit - 1]["name"] if len(rows) > limit else None
             shown = tuple(views.project(unit, row) for row in rows[:limit])
             return Page[Project](items=shown, next_cursor=following)
@@ -66,7 +68,11 @@ class LocalResearch(Research):
             unit.project(project)
             after = cursors.whole(cursor)
             rows = unit.rows.list(
-                schema.sessions, order="number", after=after, limit=cursors.bounded(limit) + 1, project=project
+                schema.sessions,
+                order="number",
+                after=after,
+                limit=cursors.bounded(limit) + 1,
+                project=project,
             )
             following = str(rows[limit - 1]["number"]) if len(rows) > limit else None
             return Page[Session](items=tuple(map(views.session, rows[:limit])), next_cursor=following)

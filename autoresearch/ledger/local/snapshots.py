@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from autoresearch.capture.checkout import write_tree
 from autoresearch.errors import AutoresearchError, NotFound, StoreCorrupt
 from autoresearch.ledger.base import Snapshots
+from autoresearch.records.base import utc_now
 from autoresearch.records.tree import Tree
 from autoresearch.store import schema
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from autoresearch.ledger.local.ledger import LocalLedger
 
 __all__ = ["LocalSnapshots"]
+
+_GRACE_SECONDS = 3600.0
 
 # The object folder is shared by every organization of a store, so what it refers to is asked of all of them.
 _TREES = sa.union(
@@ -43,6 +45,8 @@ class LocalSnapshots(Snapshots):
         return Tree.parse(self._ledger.objects.get(digest))
 
     def write_tree(self, digest: str, destination: Path) -> Tree:
+        from autoresearch.capture.checkout import write_tree
+
         tree = self.tree(digest)
         write_tree(tree, self._ledger.objects, destination)
         return tree
@@ -67,7 +71,7 @@ class LocalSnapshots(Snapshots):
         except StoreCorrupt as error:
             yield f"database: {error.message}"
             return
-        yield from self._ledger.objects.verify()
+        yield from (f"object {problem.name}: {problem.reason}" for problem in self._ledger.objects.verify())
         for digest, faults in self._references():
             yield from faults
             if digest and not self._ledger.objects.has(digest):
@@ -75,17 +79,31 @@ class LocalSnapshots(Snapshots):
 
     def collect(self, *, dry_run: bool = True) -> tuple[int, int]:
         objects = self._ledger.objects
-        # The write lock keeps a recorder from committing a record of what is being removed; blobs are stored before
-        # it is taken, so young ones are left alone.
+        # Blobs are stored before the record that names them, so young ones may be about to be named.
+        young = utc_now().timestamp() - _GRACE_SECONDS
+        removed = freed = 0
         with self._ledger.write():
-            wanted = set()
-            for digest, faults in self._references():
-                if faults:
-                    raise StoreCorrupt(
-                        f"Nothing was removed: {faults[0]}.", hint="`autoresearch fsck` names every fault."
-                    )
-                wanted.add(digest)
-            return objects.collect(wanted, dry_run=dry_run)
+            wanted = self._wanted()
+            for digest in list(objects.digests()):
+                if digest in wanted or objects.used_at(digest) > young:
+                    continue
+                removed, freed = removed + 1, freed + objects.size(digest)
+                if not dry_run:
+                    objects.remove(digest)
+        if not dry_run:
+            objects.sweep()
+        return removed, freed
+
+    def _wanted(self) -> set[str]:
+        wanted = set()
+        for digest, faults in self._references():
+            if faults:
+                # What a damaged manifest names cannot be told from orphans.
+                raise StoreCorrupt(
+                    f"Nothing was removed: {faults[0]}.", hint="`autoresearch fsck` names every fault."
+                )
+            wanted.add(digest)
+        return wanted
 
     def _references(self) -> Iterator[tuple[str, list[str]]]:
         """Every digest the ledger refers to, with what is wrong about the manifests among them."""

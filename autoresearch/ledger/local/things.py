@@ -43,7 +43,9 @@ def log(unit: Unit, request: VersionRequest) -> Version:
 def _artifact(unit: Unit, request: VersionRequest) -> Row:
     row = unit.rows.one(schema.artifacts, name=request.artifact)
     if row is None:
-        seq = unit.event("artifact.created", request.artifact, project=request.project, after={"type": request.type})
+        seq = unit.event(
+            "artifact.created", request.artifact, project=request.project, after={"type": request.type}
+        )
         unit.rows.insert(
             schema.artifacts,
             name=request.artifact,
@@ -67,7 +69,10 @@ def _new_version(unit: Unit, request: VersionRequest, artifact: Row) -> int:
     unit.rows.add(schema.artifacts, {"name": request.artifact}, versions=1)
     number = int(artifact["versions"]) + 1
     seq = unit.event(
-        "version.logged", f"{request.artifact}:v{number}", project=request.project, after={"tree": request.tree}
+        "version.logged",
+        f"{request.artifact}:v{number}",
+        project=request.project,
+        after={"tree": request.tree},
     )
     unit.rows.insert(
         schema.versions,
@@ -182,7 +187,12 @@ def artifacts(
     )
     following = str(rows[limit - 1]["name"]) if len(rows) > limit else None
     shown = tuple(
-        Artifact(**{**{field: row[field] for field in Artifact.model_fields if field in row}, "refs": _refs(unit, row)})
+        Artifact(
+            **{
+                **{field: row[field] for field in Artifact.model_fields if field in row},
+                "refs": _refs(unit, row),
+            }
+        )
         for row in rows[:limit]
     )
     return Page[Artifact](items=shown, next_cursor=following)

@@ -13,7 +13,7 @@ from autoresearch.research import changes
 from autoresearch.store import schema
 from autoresearch.store.rows import Row
 
-__all__ = ["edits_of", "judged", "remember"]
+__all__ = ["bare", "edits_of", "judged", "remember"]
 
 _MAX_SUBJECTS = 20
 _MAX_VALUES = 12
@@ -23,23 +23,27 @@ _INDEX = sa.text(
     "INSERT INTO search (note, change, organization, project, experiment_id) "
     "VALUES (:note, :change, :organization, :project, :experiment_id)"
 )
-_BEST_GAIN = sa.select(sa.func.max(schema.experiments.c.gain).label("gain")).select_from(
-    schema.edits.join(
-        schema.experiments,
-        (schema.experiments.c.organization == schema.edits.c.organization)
-        & (schema.experiments.c.id == schema.edits.c.experiment_id),
+_BEST_GAIN = (
+    sa.select(sa.func.max(schema.experiments.c.gain).label("gain"))
+    .select_from(
+        schema.edits.join(
+            schema.experiments,
+            (schema.experiments.c.organization == schema.edits.c.organization)
+            & (schema.experiments.c.id == schema.edits.c.experiment_id),
+        )
     )
-).where(
-    *(
-        schema.edits.c[name] == sa.bindparam(name) for name in ("organization", "project", "segment", "subject")
+    .where(
+        *(
+            schema.edits.c[name] == sa.bindparam(name)
+            for name in ("organization", "project", "segment", "subject")
+        )
     )
 )
 
 
 def remember(unit: Unit, request: ExperimentRequest, *, number: int, segment: int) -> None:
     """Make an experiment findable by its words and by what it edited."""
-    found = changes.from_patch(request.change) if request.change else ()
-    edits = list(found or changes.from_note(request.note))[:_MAX_SUBJECTS]
+    edits = _edits(unit, request, segment)
     unit.rows.insert_all(
         schema.edits,
         (
@@ -49,6 +53,7 @@ def remember(unit: Unit, request: ExperimentRequest, *, number: int, segment: in
                 "project": request.project,
                 "segment": segment,
                 "subject": edit.subject,
+                "name": bare(edit.subject),
                 "before": edit.before,
                 "after": edit.after,
                 "number": number,
@@ -60,6 +65,20 @@ def remember(unit: Unit, request: ExperimentRequest, *, number: int, segment: in
     unit.rows.connection.execute(
         _INDEX, {**values, "organization": unit.rows.organization, "experiment_id": request.id}
     )
+
+
+def _edits(unit: Unit, request: ExperimentRequest, segment: int) -> list[changes.Edit]:
+    found = changes.from_patch(request.change) if request.change else []
+    if not found:
+        row = unit.rows.one(schema.segments, project=request.project, number=segment)
+        metrics = [row["goal"]["metric"]] if row and row["goal"] else []
+        found = changes.from_note(request.note, metrics=metrics)
+    return found[:_MAX_SUBJECTS]
+
+
+def bare(subject: str) -> str:
+    """The name of a subject without its file, as a note would write it: ``lr`` for ``train.py:LR``."""
+    return subject.rpartition(":")[2].lower()
 
 
 def edits_of(unit: Unit, experiment_id: str) -> Sequence[Row]:
@@ -105,7 +124,7 @@ def _better(a: float | None, b: float | None) -> float | None:
 def _latest(
     recent: Sequence[dict[str, Any]], number: int, edit: Row, state: str, gain: float | None
 ) -> list[dict[str, Any]]:
-    value = edit["after"] if edit["after"] is not None else "removed" if edit["before"] else "changed"
+    value = edit["after"] or ("removed" if edit["before"] else "changed")
     entry = {"number": number, "value": value, "state": state, "gain": gain}
     others = [old for old in recent if old["number"] != number]
     return sorted([*others, entry], key=lambda old: int(old["number"]))[-_MAX_VALUES:]

@@ -59,7 +59,17 @@ def decide(unit: Unit, request: DecisionRequest) -> Decision:
     position = row["position"] if row["position"] is not None else seq
     best = frontiers.best_before(unit, row["project"], row["segment"], position)
     standing = _stand(request, score, goal, best, noise)
-    _store(unit, request, row, score=score, samples=samples, standing=standing, seq=seq, content=content, goal=goal)
+    _store(
+        unit,
+        request,
+        row,
+        score=score,
+        samples=samples,
+        standing=standing,
+        seq=seq,
+        content=content,
+        goal=goal,
+    )
     _set_verdict(unit, request, row, state=state, score=score, standing=standing, position=position)
     _count(unit, row, state, request.seconds)
     tries.judged(unit, row, state=state, gain=standing.gain)
@@ -150,9 +160,15 @@ def _sentence(
     if request.status == "crash":
         return "A crash has no score and is never a best."
     if best is None:
-        return "The first kept experiment: the baseline to beat." if advanced else "Nothing is kept yet to compare with."
+        return (
+            "The first kept experiment: the baseline to beat."
+            if advanced
+            else "Nothing is kept yet to compare with."
+        )
     if gain is None:
-        return f"No score was given to compare with the best, {best['score']:g} of experiment {best['number']}."
+        return (
+            f"No score was given to compare with the best, {best['score']:g} of experiment {best['number']}."
+        )
     than = f"the best, {best['score']:g} of experiment {best['number']}"
     if gain == 0:
         return f"Equal to {than}; a tie does not advance."

@@ -25,7 +25,10 @@ _PRODUCED = (
 )
 _AUTOMATIC = (
     sa.select(schema.refs.c.artifact)
-    .join(schema.artifacts, (_a.organization == schema.refs.c.organization) & (_a.name == schema.refs.c.artifact))
+    .join(
+        schema.artifacts,
+        (_a.organization == schema.refs.c.organization) & (_a.name == schema.refs.c.artifact),
+    )
     .where(
         schema.refs.c.organization == sa.bindparam("organization"),
         schema.refs.c.name == WINNER,
@@ -42,7 +45,9 @@ def follow(unit: Unit, project: str, segment: int) -> None:
     """
     if unit.project(project)["segment"] != segment:
         return
-    best = {row["artifact"]: row["number"] for row in unit.rows.run(_PRODUCED, project=project, segment=segment)}
+    best = {
+        row["artifact"]: row["number"] for row in unit.rows.run(_PRODUCED, project=project, segment=segment)
+    }
     for artifact, number in best.items():
         point(unit, artifact, WINNER, number, project=project, automatic=True)
     for row in unit.rows.run(_AUTOMATIC, project=project):
@@ -69,7 +74,9 @@ def point(
     if number is None:
         unit.rows.delete(schema.refs, artifact=artifact, name=name)
     elif old is None:
-        unit.rows.insert(schema.refs, artifact=artifact, name=name, number=number, automatic=automatic, seq=seq)
+        unit.rows.insert(
+            schema.refs, artifact=artifact, name=name, number=number, automatic=automatic, seq=seq
+        )
     else:
         key = {"artifact": artifact, "name": name}
         unit.rows.update(schema.refs, key, number=number, automatic=automatic, seq=seq)

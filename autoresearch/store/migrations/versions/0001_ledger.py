@@ -214,6 +214,7 @@ def upgrade() -> None:
         sa.Column("segment", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("repro_key", sa.String(), autoincrement=False, nullable=False),
         sa.Column("n", sa.BigInteger(), nullable=False),
+        sa.Column("mean", sa.Double(), nullable=False),
         sa.Column("squares", sa.Double(), nullable=False),
         sa.PrimaryKeyConstraint("organization", "project", "segment", "repro_key"),
     )

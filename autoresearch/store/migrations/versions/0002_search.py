@@ -44,11 +44,13 @@ def upgrade() -> None:
         sa.Column("project", sa.Text(), nullable=False),
         sa.Column("segment", sa.BigInteger(), nullable=False),
         sa.Column("subject", sa.Text(), nullable=False),
-        sa.Column("before", sa.Text(), nullable=True),
-        sa.Column("after", sa.Text(), nullable=True),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("before", sa.Text(), nullable=False),
+        sa.Column("after", sa.Text(), nullable=False),
         sa.Column("number", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("organization", "experiment_id", "ordinal"),
     )
+    op.create_index("edits_by_name", "edits", ["organization", "project", "name", "number"], unique=False)
     op.create_index(
         "edits_by_subject", "edits", ["organization", "project", "segment", "subject", "number"], unique=False
     )
