@@ -74,7 +74,7 @@ def clean_environment(
     return {**kept, "PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1", **(extra or {})}
 
 
-def run_command(  # noqa: PLR0913  two things that matter, and named options
+def run_command(
     command: Sequence[str] | str,
     directory: Path,
     *,
