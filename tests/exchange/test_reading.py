@@ -295,3 +295,9 @@ def test_quotes_left_open_on_every_row_hide_no_row() -> None:
     log = read_log(HEAD + 'a\t1\t1\tkeep\t"x\n""y\n' * 3000)
     assert len(log.rows) == len(log.rejected) == 3000
     assert log.rows[-1].note == '"x'
+
+
+def test_a_quote_that_closes_elsewhere_joins_no_lines() -> None:
+    log = read_log('commit,loss,status,note\na,1.5,keep,"x\ny",1,2,3\n')
+    assert [(row.line, row.end, row.note) for row in log.rows] == [(2, 2, '"x')]
+    assert [line.line for line in log.rejected] == [3]
