@@ -27,7 +27,7 @@ find_python() {
 }
 
 with_uv() {
-  is_new_enough "$venv/bin/python" || uv venv --quiet --clear --python '>=3.11' "$venv"
+  is_new_enough "$venv/bin/python" || uv venv --quiet --clear --python '>=3.11,<3.14' "$venv"
   uv pip install --quiet --python "$venv/bin/python" --constraints constraints.txt --editable . --group dev
 }
 
