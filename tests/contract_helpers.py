@@ -20,6 +20,7 @@ from autoresearch.records.experiment import (
 )
 from autoresearch.records.goal import Goal, GoalRequest
 from autoresearch.records.ids import new_id
+from autoresearch.records.tree import Tree, TreeEntry
 from autoresearch.research.keys import repro_key
 
 PROJECT = "char-lm"
@@ -94,3 +95,10 @@ def kept(ledger: Ledger, session_id: str, scores: Sequence[float]) -> list[Exper
 
 def staircase(ledger: Ledger, **values: Any) -> list[float]:
     return [step.score for step in ledger.research.frontier(PROJECT, **values).steps]
+
+
+def stored_tree(ledger: Ledger, content: bytes) -> str:
+    """The digest of a stored tree of one file."""
+    digest = ledger.snapshots.put(content)
+    entry = TreeEntry(path="model.bin", mode="100644", size=len(content), sha256=digest)
+    return ledger.snapshots.put(Tree([entry]).manifest)

@@ -184,7 +184,7 @@ experiments = sa.Table(
     sa.Index("experiments_by_session", "organization", "session_id", "number"),
     sa.Index("experiments_by_state", "organization", "project", "segment", "state", "number"),
     sa.Index("experiments_by_position", "organization", "project", "segment", "eligible", "position"),
-    sa.Index("experiments_by_code", "organization", "project", "segment", "repro_key"),
+    sa.Index("experiments_by_code", "organization", "project", "segment", "repro_key", "number"),
     sa.Index("experiments_by_change", "organization", "project", "change_key"),
 )
 
@@ -240,6 +240,7 @@ repeats = sa.Table(
     _whole("n"),
     _real("mean", null=False),
     _real("squares", null=False),
+    sa.Index("repeats_by_n", "organization", "project", "segment", "n"),
 )
 
 edits = sa.Table(

@@ -8,11 +8,11 @@ from autoresearch.errors import Conflict, Invalid, NotFound
 from autoresearch.ledger.base import Ledger
 from autoresearch.records.artifact import RefRequest, Version, VersionRequest
 from autoresearch.records.ids import new_id
-from tests.contract_helpers import PROJECT, decide, experiment, goal, kept, session
+from tests.contract_helpers import PROJECT, decide, experiment, goal, kept, session, stored_tree
 
 
 def logged(ledger: Ledger, content: str, produced_by: str | None = None, **values: Any) -> Version:
-    tree = ledger.snapshots.put(content.encode())
+    tree = stored_tree(ledger, content.encode())
     given = {"project": PROJECT, "artifact": "model", "type": "model", "size": 1, "files": 1, **values}
     return ledger.artifacts.log(VersionRequest.make(id=new_id(), tree=tree, produced_by=produced_by, **given))
 

@@ -215,7 +215,7 @@ def progress(unit: Unit, project: str, *, session_id: str | None, segment: int |
         if row["id"] in steps and (best is None or rules.gain(row["score"], best, goal) > 0):
             best = row["score"]
         attempts.append(
-            Attempt(
+            Attempt.model_construct(  # the values come from rows that were checked when written
                 experiment_id=row["id"],
                 number=row["number"],
                 state=row["state"],

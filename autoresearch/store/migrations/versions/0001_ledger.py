@@ -117,7 +117,7 @@ def upgrade() -> None:
     op.create_index(
         "experiments_by_code",
         "experiments",
-        ["organization", "project", "segment", "repro_key"],
+        ["organization", "project", "segment", "repro_key", "number"],
         unique=False,
     )
     op.create_index(
@@ -218,6 +218,7 @@ def upgrade() -> None:
         sa.Column("squares", sa.Double(), nullable=False),
         sa.PrimaryKeyConstraint("organization", "project", "segment", "repro_key"),
     )
+    op.create_index("repeats_by_n", "repeats", ["organization", "project", "segment", "n"], unique=False)
     op.create_table(
         "segments",
         sa.Column("organization", sa.String(), nullable=False),
