@@ -26,7 +26,7 @@ _AGENTS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Settings:
     """What the environment says, read once per workspace.
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
-from autoresearch.capture.change import Change, capture_change, find_root
+from autoresearch.capture.change import Change, capture_change
 from autoresearch.context.brief import Context, build
 from autoresearch.errors import AutoresearchError, Conflict, Invalid
 from autoresearch.ledger.base import every
@@ -88,7 +88,7 @@ class Workspace:
         folder = Path(path).resolve()
         if not folder.is_dir():
             raise Invalid(f"{folder} is not a folder.", hint="Give the folder of your code.")
-        root = find_root(folder) or folder
+        root = next((above for above in (folder, *folder.parents) if (above / ".git").exists()), folder)
         found = find_project_file(folder)
         file = read_project_file(found) if found else ProjectFile()
         name = project or settings.project or file.project or _folder_name(root)

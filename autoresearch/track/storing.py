@@ -1,0 +1,108 @@
+"""From files and patches to what the ledger stores: captured, cleaned, and put among the objects first."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from autoresearch.errors import Invalid
+from autoresearch.records.artifact import VersionRequest
+from autoresearch.records.ids import new_id
+
+if TYPE_CHECKING:
+    from autoresearch.capture.change import Change
+    from autoresearch.capture.snapshot import Snapshot
+    from autoresearch.track.workspace import Workspace
+
+__all__ = ["cleaned", "overridden", "readable", "snapshot", "version_request"]
+
+_SEARCHED = 1024 * 1024
+
+
+def cleaned(text: str) -> str:
+    """Text that every store takes: lone surrogates and NUL are shown as U+FFFD."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace").replace("\0", "\ufffd")
+
+
+def readable(patch: bytes) -> str:
+    """The text of a patch for search, at most 1 MiB of it."""
+    return patch[:_SEARCHED].decode("utf-8", "replace").replace("\0", "\ufffd")
+
+
+def overridden(change: Change, commit: str | None, diff: str | bytes | None, *, max_bytes: int) -> Change:
+    """What was captured, with the caller's own commit and patch in its place."""
+    if commit is not None and commit != change.commit:
+        # The parent and the branch of another commit are not known from the work tree.
+        change = replace(change, commit=commit, parent=None, branch=change.branch)
+    if diff is None:
+        return change
+    data = diff if isinstance(diff, bytes) else diff.encode("utf-8", "surrogateescape")
+    truncated = len(data) > max_bytes
+    return replace(
+        change,
+        patch=b"" if truncated else data,
+        digest=hashlib.sha256(data).hexdigest(),
+        size=len(data),
+        truncated=truncated,
+        files=(),
+    )
+
+
+def snapshot(workspace: Workspace, sources: str | Path | Sequence[str | Path]) -> Snapshot:
+    """Keep the files of a folder, or a list of files, as a tree.
+
+    Raises:
+        Invalid: A path is not there.
+        CaptureError: The files could not be read, or are too many outside a repository.
+        StoreError: They could not be stored.
+    """
+    from autoresearch.capture.snapshot import take_snapshot
+
+    ledger = workspace.ledger
+    source: Path | list[Path]
+    if isinstance(sources, str | Path):
+        source = workspace.root if str(sources) == "." else workspace.path / sources
+    else:
+        source = [workspace.path / path for path in sources]
+    taken = take_snapshot(
+        source,
+        ledger.objects,
+        max_file=workspace.settings.snapshot_max_file,
+        cache=ledger.objects.root.parent / "stat-cache",
+    )
+    ledger.snapshots.put(taken.tree.manifest)
+    return taken
+
+
+def version_request(
+    workspace: Workspace,
+    name: str,
+    path: Path,
+    *,
+    type_: str,
+    produced_by: str | None,
+    metadata: Mapping[str, Any],
+    description: str,
+) -> VersionRequest:
+    """Store every file of an artifact, whatever its size or name, and the request that logs it."""
+    from autoresearch.capture.snapshot import take_files
+
+    if not path.exists():
+        raise Invalid(f"There is nothing at {path}.", hint="Give the file or folder to keep.")
+    tree = take_files(path, workspace.ledger.objects)
+    workspace.ledger.snapshots.put(tree.manifest)
+    return VersionRequest.make(
+        id=new_id(),
+        project=workspace.name,
+        artifact=name,
+        type=type_,
+        tree=tree.digest,
+        size=tree.size,
+        files=len(tree.files),
+        produced_by=produced_by,
+        metadata=dict(metadata),
+        description=description,
+    )
