@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from autoresearch.errors import CaptureError, Conflict
 
-__all__ = ["IDENTITY", "Repository"]
+__all__ = ["IDENTITY", "Repository", "git_init"]
 
 IDENTITY = {
     "GIT_AUTHOR_NAME": "autoresearch",
@@ -61,31 +61,7 @@ class Repository:
         """
         folder = self._folder if within is None else within[1]
         where = [] if within is None else [f"--git-dir={within[0]}", f"--work-tree={within[1]}"]
-        settings = [part for setting in _SETTINGS for part in ("-c", setting)]
-        # A variable such as GIT_DIR or GIT_INDEX_FILE, set by a hook that we run under, would lead elsewhere.
-        clean = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-        kept = {
-            name: os.environ[name]
-            for name in ("GIT_CONFIG_GLOBAL", "GIT_CONFIG_NOSYSTEM")
-            if name in os.environ
-        }
-        env = {**clean, **kept, "LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0", **(environment or {})}
-        try:
-            done = subprocess.run(
-                ["git", *settings, *where, *arguments], cwd=folder, env=env, capture_output=True, check=False
-            )
-        except OSError as error:
-            raise CaptureError(
-                f"git could not be run in {folder}: {error.strerror}.",
-                hint="Install git, and check the folder.",
-            ) from error
-        if done.returncode:
-            said = done.stderr.decode("utf-8", "replace").strip().splitlines()
-            raise CaptureError(
-                f"git {arguments[0]} failed: {said[-1] if said else f'exit code {done.returncode}'}.",
-                hint="Run it by hand in the repository to see the whole message.",
-            )
-        return done.stdout.decode("utf-8", "surrogateescape")
+        return _git(folder, [*where, *arguments], arguments[0], environment or {})
 
     def resolve(self, name: str) -> str | None:
         """The commit a name stands for, or None."""
@@ -115,3 +91,39 @@ class Repository:
                 f"The branch {branch} was moved by someone else while the trial ran.",
                 hint="Start the campaign again: it goes on from where the branch is now.",
             ) from error
+
+
+def git_init(folder: Path, message: str) -> None:
+    """Make a repository of a folder and commit all that is in it.
+
+    Raises:
+        CaptureError: Git failed, or is not installed.
+    """
+    _git(folder, ["init", "--quiet", "--template=", "--initial-branch=main"], "init", {})
+    _git(folder, ["add", "--all"], "add", {})
+    _git(folder, ["commit", "--quiet", "--message", message], "commit", IDENTITY)
+
+
+def _git(folder: Path, arguments: Sequence[str], what: str, environment: Mapping[str, str]) -> str:
+    settings = [part for setting in _SETTINGS for part in ("-c", setting)]
+    # A variable such as GIT_DIR or GIT_INDEX_FILE, set by a hook that we run under, would lead elsewhere.
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    kept = {
+        name: os.environ[name] for name in ("GIT_CONFIG_GLOBAL", "GIT_CONFIG_NOSYSTEM") if name in os.environ
+    }
+    env = {**clean, **kept, "LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0", **environment}
+    try:
+        done = subprocess.run(
+            ["git", *settings, *arguments], cwd=folder, env=env, capture_output=True, check=False
+        )
+    except OSError as error:
+        raise CaptureError(
+            f"git could not be run in {folder}: {error.strerror}.", hint="Install git, and check the folder."
+        ) from error
+    if done.returncode:
+        said = done.stderr.decode("utf-8", "replace").strip().splitlines()
+        raise CaptureError(
+            f"git {what} failed: {said[-1] if said else f'exit code {done.returncode}'}.",
+            hint="Run it by hand in the repository to see the whole message.",
+        )
+    return done.stdout.decode("utf-8", "surrogateescape")

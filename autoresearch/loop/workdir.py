@@ -58,6 +58,7 @@ class Workdir:
         path: Its working tree.
         commit: The commit it was made from.
         output: Where the output of its command belongs, outside the working tree.
+        sealed: The commit of its change, once that was made.
     """
 
     path: Path
@@ -67,6 +68,7 @@ class Workdir:
     _scope: Scope = field(repr=False)
     _pointer: bytes = field(repr=False)
     _protected: Mapping[str, str] = field(repr=False)
+    sealed: str | None = None
 
     def apply(self, edits: Mapping[str, str]) -> None:
         """Write edited files, given as path to whole new text. All are checked before one is written.
@@ -80,6 +82,16 @@ class Workdir:
             target = self.path / name
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(text, encoding="utf-8", newline="")
+
+    def patch(self, patch: bytes) -> None:
+        """Apply a stored patch to the folder.
+
+        Raises:
+            CaptureError: It does not apply.
+        """
+        file = self.path.parent / "change.patch"
+        file.write_bytes(patch)
+        self._git("apply", "--whitespace=nowarn", "--", str(file))
 
     def changed(self) -> list[str]:
         """Paths that differ from the commit: changed, deleted and new ones that git does not ignore."""
@@ -109,8 +121,10 @@ class Workdir:
         """Protected files that are not what they were when the campaign began."""
         return sorted(path for path, digest in self._protected.items() if _digest(self.path, path) != digest)
 
-    def commit_change(self, message: str) -> str:
+    def seal(self, message: str) -> str:
         """Make a commit of the folder's state on top of its commit; no branch moves and no hook runs.
+
+        Done before anything runs, so that what a run leaves behind is in no commit.
 
         Raises:
             CaptureError: Git refused.
@@ -118,7 +132,14 @@ class Workdir:
         with self._index() as index:
             self._git("add", "--all", index=index)
             tree = self._git("write-tree", index=index).strip()
-        return self._git("commit-tree", tree, "-p", self.commit, "-m", message).strip()
+        self.sealed = self._git("commit-tree", tree, "-p", self.commit, "-m", message).strip()
+        return self.sealed
+
+    def reset(self) -> None:
+        """Bring the folder back to what was sealed, so that no run sees what another one left."""
+        with self._index(self.sealed or self.commit) as index:
+            self._git("checkout-index", "--all", "--force", index=index)
+            self._git("clean", "-ffdxq", index=index)
 
     def _check(self, name: str) -> None:
         parts = PurePosixPath(name).parts
@@ -160,11 +181,11 @@ class Workdir:
             )
 
     @contextlib.contextmanager
-    def _index(self) -> Iterator[Path]:
+    def _index(self, commit: str | None = None) -> Iterator[Path]:
         # An index of our own: flags such as assume-unchanged in the trial's index cannot hide a change.
         index = self.path.parent / f"index-{uuid.uuid4().hex}"
         try:
-            self._git("read-tree", self.commit, index=index)
+            self._git("read-tree", commit or self.commit, index=index)
             yield index
         finally:
             index.unlink(missing_ok=True)
@@ -203,8 +224,9 @@ class Workdirs:
         self._root = root / key
         self._protected: dict[str, str] | None = None
         self.prune()
-        self.incumbent = self._begin(tag)
-        """The commit that trials start from: the tip of the branch."""
+        self._tip = self._begin(tag)
+        self.incumbent = self._tip
+        """The commit that trials start from; at first the tip of the branch."""
 
     @contextlib.contextmanager
     def open(self) -> Iterator[Workdir]:
@@ -226,16 +248,27 @@ class Workdirs:
                 tree, self.incumbent, output, self.repository, self._scope, pointer, self._protected
             )
 
-    def advance(self, workdir: Workdir, message: str) -> str:
-        """Commit a trial's change to the branch and make it the incumbent.
+    def advance(self, commit: str) -> None:
+        """Point the branch at a sealed commit and make it the incumbent.
 
         Raises:
             Conflict: The branch was moved by someone else, or is checked out.
         """
-        commit = workdir.commit_change(message)
-        self.repository.move_branch(self.branch, commit, self.incumbent)
-        self.incumbent = commit
-        return commit
+        self.repository.move_branch(self.branch, commit, self._tip)
+        self.incumbent = self._tip = commit
+
+    def find(self, trailer: str) -> str | None:
+        """The latest commit of the branch with this line in its message, or None."""
+        found = self.repository.git(
+            "log",
+            "-1",
+            "--format=%H",
+            "--fixed-strings",
+            f"--grep={trailer}",
+            f"refs/heads/{self.branch}",
+            "--",
+        )
+        return found.strip() or None
 
     def prune(self) -> int:
         """Remove folders of campaigns that were killed; how many there were."""

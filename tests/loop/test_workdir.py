@@ -32,7 +32,7 @@ def repository(tmp_path: Path) -> Path:
     (folder / "evaluate.py").write_text("print('honest')\n")
     (folder / "data" / "text").write_text("words")
     (folder / ".gitignore").write_text("*.cache\n")
-    git(folder, "init", "-q")
+    git(folder, "init", "-q", "-b", "main")
     git(folder, "add", "-A")
     git(folder, "commit", "-q", "-m", "begin")
     return folder
@@ -52,11 +52,11 @@ def test_a_keep_becomes_a_commit_and_a_drop_leaves_no_trace(repository: Path) ->
         trial.apply({"train.py": "LR = 0.2\n"})
         assert trial.changed() == ["train.py"]
         assert trial.guard() == []
-        dirs.advance(trial, "LR 0.1 too small; 0.2")
+        dirs.advance(trial.seal("LR 0.1 too small; 0.2"))
     with dirs.open() as trial:
         assert (trial.path / "train.py").read_text() == "LR = 0.2\n"
         trial.apply({"train.py": "LR = 0.4\n", "lib/new.py": "x = 1\n"})
-        trial.commit_change("never kept")
+        trial.seal("never kept")
     assert log(repository) == ["LR 0.1 too small; 0.2", "begin"]
     assert git(repository, "show", "autoresearch/t:train.py") == "LR = 0.2"
 
@@ -81,7 +81,7 @@ def test_the_users_tree_index_branch_and_config_stay_as_they_are(repository: Pat
     with dirs.open() as trial:
         trial.apply({"train.py": "LR = 0.2\n"})
         assert trial.guard() == []
-        dirs.advance(trial, "kept")
+        dirs.advance(trial.seal("kept"))
     assert state() == before
     assert (repository / "train.py").read_text() == "LR = 0.7  # mine, half done\n"
     assert not (repository.parent / "hooks-ran").exists()
@@ -206,11 +206,41 @@ def test_a_grader_changed_by_the_run_itself_is_seen_afterwards(repository: Path)
         assert trial.tampered() == ["evaluate.py"]
 
 
+def test_what_a_run_leaves_is_seen_by_no_other_run_and_kept_in_no_commit(repository: Path) -> None:
+    dirs = workdirs(repository)
+    with dirs.open() as trial:
+        trial.apply({"train.py": "LR = 0.2\n"})
+        kept = trial.seal("kept")
+        (trial.path / "checkpoint").write_text("half a model")
+        (trial.path / "model.cache").write_text("x")
+        (trial.path / "train.py").write_text("rewritten by itself")
+        (trial.path / "evaluate.py").unlink()
+        trial.reset()
+        assert sorted(path.name for path in trial.path.iterdir()) == [
+            ".git", ".gitignore", "data", "evaluate.py", "train.py",
+        ]  # fmt: skip
+        assert (trial.path / "train.py").read_text() == "LR = 0.2\n"
+        dirs.advance(kept)
+    assert git(repository, "diff", "--name-only", "main", "autoresearch/t") == "train.py"
+
+
+def test_a_commit_is_found_by_its_message_in_the_branch_only(repository: Path) -> None:
+    dirs = workdirs(repository)
+    with dirs.open() as trial:
+        trial.apply({"train.py": "LR = 0.2\n"})
+        kept = trial.seal("note\n\nExperiment: 1-2\n")
+        assert dirs.find("Experiment: 1-2") is None
+        dirs.advance(kept)
+    assert dirs.find("Experiment: 1-2") == kept
+    assert workdirs(repository, tag="u").find("Experiment: 1-2") is None
+
+
 def test_a_campaign_goes_on_from_its_branch(repository: Path) -> None:
     dirs = workdirs(repository)
     with dirs.open() as trial:
         trial.apply({"train.py": "LR = 0.2\n"})
-        kept = dirs.advance(trial, "kept")
+        kept = trial.seal("kept")
+        dirs.advance(kept)
     assert workdirs(repository).incumbent == kept
     assert workdirs(repository, tag="other").incumbent == git(repository, "rev-parse", "HEAD")
 
@@ -221,7 +251,7 @@ def test_a_branch_that_is_checked_out_is_not_moved(repository: Path) -> None:
     with dirs.open() as trial:
         trial.apply({"train.py": "LR = 0.2\n"})
         with pytest.raises(Conflict, match="checked out"):
-            dirs.advance(trial, "kept")
+            dirs.advance(trial.seal("kept"))
     assert git(repository, "status", "--porcelain") == ""
 
 
@@ -230,9 +260,9 @@ def test_a_branch_that_someone_else_moved_is_not_overwritten(repository: Path) -
     with first.open() as one, second.open() as two:
         one.apply({"train.py": "LR = 0.2\n"})
         two.apply({"train.py": "LR = 0.3\n"})
-        first.advance(one, "first")
+        first.advance(one.seal("first"))
         with pytest.raises(Conflict, match="moved by someone else"):
-            second.advance(two, "second")
+            second.advance(two.seal("second"))
     assert log(repository) == ["first", "begin"]
 
 

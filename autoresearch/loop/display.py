@@ -1,0 +1,121 @@
+"""A live picture of a campaign on the terminal; plain lines where there is no terminal."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.text import Text
+
+from autoresearch.loop.events import Begun, Ended, Event, Judged, Measured, Running, Trying
+
+__all__ = ["VERDICT_STYLES", "Display"]
+
+VERDICT_STYLES = {"keep": "bold green", "drop": "dim", "crash": "red"}
+"""How each verdict is written, as styles of rich."""
+
+_MARKS = {"keep": "✓", "drop": "·", "crash": "✗"}
+
+
+class Display:
+    """Shows the events of a campaign: a line for each verdict, below them what is running and the best so far.
+
+    Use it as a context manager and give it to ``run_campaign`` as the listener.
+
+    Args:
+        console: Where to write; by default standard error.
+    """
+
+    def __init__(self, console: Console | None = None) -> None:
+        self.console = console or Console(stderr=True)
+        self._progress = Progress(
+            TextColumn("[bold]trials[/]"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            console=self.console,
+        )
+        self._task = self._progress.add_task("trials", total=None)
+        self._now, self._best = Text("preparing"), Text()
+        self._metric = "score"
+        self._first: float | None = None
+        self._live = Live(
+            get_renderable=self._picture, console=self.console, refresh_per_second=8, transient=True
+        )
+
+    def __enter__(self) -> Self:
+        if self.console.is_terminal:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.console.is_terminal:
+            self._live.stop()
+
+    def __call__(self, event: Event) -> None:
+        """Show one event."""
+        match event:
+            case Begun():
+                self._begin(event)
+            case Trying():
+                self._now = Text(f"#{event.number} {event.note}")
+            case Running(number=number, run=run):
+                head, _, _ = self._now.plain.partition("  run ")
+                self._now = Text(f"{head}  run {run}" if run > 1 else head or f"#{number}")
+            case Measured(score=None, reason=reason):
+                self._now.append(f"  {reason}")
+            case Measured():
+                pass
+            case Judged():
+                self._judged(event)
+            case Ended():
+                self._now = Text("done")
+
+    def _begin(self, event: Begun) -> None:
+        self._metric = event.goal.metric
+        self._progress.update(self._task, total=event.trials)
+        lower = "lower" if event.goal.lower_is_better else "higher"
+        self._line(Text(f"goal: {self._metric}, {lower} is better; keeps go to the branch {event.branch}"))
+        if event.best is not None:
+            self._first = event.best
+            self._line(Text(f"going on from {event.best:.4f}"))
+
+    def _judged(self, event: Judged) -> None:
+        if self._first is None:
+            self._first = event.best
+        self._progress.update(self._task, completed=event.trial)
+        score = "      —" if event.score is None else f"{event.score:7.4f}"
+        style = VERDICT_STYLES[event.verdict]
+        what = event.note.partition(": ")[0] if event.trial else event.note
+        line = Text(f"{_MARKS[event.verdict]} #{event.number:<3} {event.verdict:<5} {score}  ", style=style)
+        line.append(what, style="" if event.verdict != "drop" else "dim")
+        line.append(f" — {event.reason}", style="dim")
+        self._line(line)
+        if event.best is not None:
+            self._best = Text(f"best {self._metric} {event.best:.4f}", style="bold")
+            if self._first:
+                self._best.append(
+                    f"  from {self._first:.4f} ({event.best / self._first - 1:+.1%})", style="not bold"
+                )
+            if event.noise:
+                self._best.append(f"  noise sd {event.noise:.4f}", style="not bold dim")
+
+    def _line(self, text: Text) -> None:
+        # A note may hold a line break; one event is one line.
+        shown = Text(" ").join(text.split(allow_blank=False)) if "\n" in text.plain else text
+        live = self.console.is_terminal
+        self.console.print(
+            shown, no_wrap=True, overflow="ellipsis" if live else "ignore", crop=live, highlight=False
+        )
+
+    def _picture(self) -> Group:
+        now = Text("running ", style="bold")
+        now.append_text(self._now)
+        for text in (now, self._best):
+            text.no_wrap, text.overflow = True, "ellipsis"
+        return Group(self._progress, now, self._best)
