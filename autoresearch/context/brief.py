@@ -22,12 +22,13 @@ from autoresearch.tokens import count
 
 __all__ = ["MINIMUM", "Context", "build"]
 
-MINIMUM: Final = 100
+MINIMUM: Final = 120
 """The smallest budget, in tokens: below it goal and best do not fit for certain."""
 
 _ROOMY, _GOAL = 300, 50
+# Longest text in characters, and how many constraints and paths; -1 leaves out even the project's name.
 _VOLATILE_SHARE, _VOLATILE_MOST = 0.35, 1200
-_GOALS = ((200, 20), (80, 8), (60, 3), (40, 1), (40, 0), (16, 0), (8, 0), (4, 0))
+_GOALS = ((200, 20), (80, 8), (60, 3), (40, 1), (40, 0), (16, 0), (8, 0), (4, -1))
 _INCUMBENTS = ((300, 6), (120, 3), (60, 1), (0, 0))
 # From the fullest form to the shortest: longest text in characters, values, or text and lines of log.
 _LEVELS: dict[str, Sequence[Any]] = {
@@ -38,7 +39,7 @@ _LEVELS: dict[str, Sequence[Any]] = {
     "crashes": ((160, 5), (100, 3), (60, 1)),
 }
 
-Level = TypeVar("Level")
+_Level = TypeVar("_Level")
 
 
 @dataclass(frozen=True)
@@ -151,7 +152,7 @@ def _choose(face: Face, facts: Facts, limit: int) -> tuple[Chosen, dict[str, int
     chosen.incumbent = _first(_INCUMBENTS, lambda level: face.incumbent(*level), room * 35 // 100)
     room -= chosen.incumbent.cost
     standing = face.standing()
-    if standing.cost <= room // 2:
+    if standing.cost <= room * 2 // 3:
         chosen.standing = standing
         room -= standing.cost
     lists = chosen.lists
@@ -189,7 +190,7 @@ def _cost(face: Face, name: str, pieces: Sequence[Piece]) -> int:
     return face.heading(name) + sum(piece.cost for piece in pieces) if pieces else 0
 
 
-def _first(levels: Sequence[Level], render: Callable[[Level], Piece], cap: int) -> Piece:
+def _first(levels: Sequence[_Level], render: Callable[[_Level], Piece], cap: int) -> Piece:
     """The fullest form within the cap, else the shortest."""
     for level in levels:
         piece = render(level)

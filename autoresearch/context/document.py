@@ -58,8 +58,8 @@ class Document:
         """Project and goal, with at most ``items`` constraints and protected paths; 0 leaves all terms out."""
         facts, goal = self.facts, self.facts.goal
         segment = facts.segment
-        said: dict[str, Any] = {"project": clean(facts.project, width)}
-        if items:
+        said: dict[str, Any] = {"project": clean(facts.project, width)} if items >= 0 else {}
+        if items > 0:
             said["session"] = facts.session and clean(facts.session, width)
             if segment.number > 1:
                 said["segment"] = {"number": segment.number, "reason": clean(segment.reason, width)}
@@ -68,7 +68,7 @@ class Document:
                 "metric": clean(goal.metric, width),
                 "direction": goal.direction,
                 **({} if goal.target is None else {"target": _round(goal.target)}),
-                **(self._terms(goal, width, items) if items else {}),
+                **(self._terms(goal, width, items) if items > 0 else {}),
             }
         return _entry(**said)
 
