@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from autoresearch.ledger.base import Ledger
 from autoresearch.ledger.local.ledger import LocalLedger
@@ -46,7 +46,7 @@ class Reopened:
         for name in ("research", "memory", "artifacts", "snapshots"):
             setattr(self, name, _Part(home, actor, name))
 
-    def __enter__(self) -> Reopened:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None: ...

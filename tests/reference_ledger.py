@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from dataclasses import dataclass, field
 
@@ -101,7 +102,7 @@ class ReferenceLedger:
         if not repeated:
             return None
         squares = sum(statistics.variance(values) * (len(values) - 1) for values in repeated)
-        return (squares / sum(len(values) - 1 for values in repeated)) ** 0.5
+        return math.sqrt(squares / sum(len(values) - 1 for values in repeated))
 
     def winner(self) -> int | None:
         """Version that the highest step that made one made, in the present segment."""

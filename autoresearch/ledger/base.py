@@ -31,7 +31,7 @@ from autoresearch.records.tree import Tree
 
 __all__ = ["Artifacts", "Ledger", "Memory", "Research", "Snapshots", "every"]
 
-Item = TypeVar("Item")
+_Item = TypeVar("_Item")
 
 
 class Research(abc.ABC):
@@ -204,9 +204,9 @@ class Artifacts(abc.ABC):
         self,
         *,
         project: str | None = None,
-        type: str | None = None,
+        type: str | None = None,  # noqa: A002  the field's word
         limit: int = 100,
-        cursor: str | None = None,  # noqa: A002
+        cursor: str | None = None,
     ) -> Page[Artifact]:
         """Artifacts in order of name."""
 
@@ -298,7 +298,7 @@ class Ledger(abc.ABC):
         self.close()
 
 
-def every(fetch: Callable[[str | None], Page[Item]]) -> Iterable[Item]:
+def every(fetch: Callable[[str | None], Page[_Item]]) -> Iterable[_Item]:
     """All items of a list, page after page; ``fetch`` takes a cursor."""
     cursor: str | None = None
     while True:

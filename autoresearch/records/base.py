@@ -20,6 +20,7 @@ from autoresearch.errors import Invalid
 __all__ = [
     "Count",
     "Digest",
+    "Direction",
     "Finite",
     "Id",
     "JsonObject",
@@ -27,6 +28,7 @@ __all__ = [
     "Metrics",
     "Name",
     "Page",
+    "Readable",
     "Record",
     "Request",
     "Text",
@@ -44,10 +46,8 @@ _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12
 _DIGEST = re.compile(r"[0-9a-f]{64}\Z")
 
 
-class Record(BaseModel):
-    """An answer: frozen, tolerant of fields it does not know, readable as ``answer.id`` and ``answer["id"]``."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore", strict=True, ser_json_inf_nan="strings")
+class Readable(BaseModel):
+    """Readable as ``answer.id`` and as ``answer["id"]``."""
 
     def __getitem__(self, key: str) -> Any:
         if key in type(self).model_fields or key in type(self).model_computed_fields:
@@ -58,6 +58,12 @@ class Record(BaseModel):
     def keys(self) -> list[str]:
         """The field names, so that ``dict(answer)`` and ``**answer`` work."""
         return list(type(self).model_fields)
+
+
+class Record(Readable):
+    """An answer: frozen, tolerant of fields it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", strict=True, ser_json_inf_nan="strings")
 
 
 class Request(BaseModel):
@@ -80,13 +86,13 @@ class Request(BaseModel):
             raise _invalid(error, cls.__name__) from None
 
 
-Item = TypeVar("Item")
+_Item = TypeVar("_Item")
 
 
-class Page(Record, Generic[Item]):
+class Page(Record, Generic[_Item]):
     """Part of a list: ``items``, and the cursor of the next part or None at the end."""
 
-    items: tuple[Item, ...]
+    items: tuple[_Item, ...]
     next_cursor: str | None = None
 
 
@@ -254,3 +260,4 @@ JsonObject = Annotated[dict[str, Any], BeforeValidator(_json_object)]
 """A JSON object of at most 1 MiB; values without a JSON form are kept as their text."""
 
 Direction = Literal["min", "max"]
+"""Which way is better."""

@@ -86,7 +86,9 @@ class Frontier(Record):
     def _repr_html_(self) -> str:
         from autoresearch.render.tables import html_table
 
-        rows = [(f"#{s.number}", f"{s.score:g}", _signed(s.gain), _signed(s.sigmas), s.note) for s in self.steps]
+        rows = [
+            (f"#{s.number}", f"{s.score:g}", _signed(s.gain), _signed(s.sigmas), s.note) for s in self.steps
+        ]
         return html_table(("experiment", self.goal.metric, "gain", "sigmas", "note"), rows)
 
 

@@ -6,11 +6,22 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from autoresearch.records.base import Count, Direction, Finite, Line, Name, Record, Request, Text, Time
+from autoresearch.records.base import (
+    Count,
+    Direction,
+    Finite,
+    Line,
+    Name,
+    Readable,
+    Record,
+    Request,
+    Text,
+    Time,
+)
 
 __all__ = ["Budget", "Constraint", "Goal", "GoalRequest", "Project", "parse_constraint"]
 
-Positive = Annotated[Finite, Field(ge=0)]
+_Positive = Annotated[Finite, Field(ge=0)]
 
 
 class Constraint(Request):
@@ -28,8 +39,8 @@ class Budget(Request):
     """What a project may spend; None means without limit. Seconds are wall-clock."""
 
     max_experiments: Count | None = None
-    max_seconds: Positive | None = None
-    trial_seconds: Positive | None = None
+    max_seconds: _Positive | None = None
+    trial_seconds: _Positive | None = None
 
 
 class GoalRequest(Request):
@@ -50,9 +61,9 @@ class GoalRequest(Request):
     metric: Line
     direction: Direction
     target: Finite | None = None
-    min_delta: Positive = 0.0
+    min_delta: _Positive = 0.0
     constraints: Annotated[tuple[Constraint, ...], Field(max_length=50)] = ()
-    noise: Positive | None = None
+    noise: _Positive | None = None
     budget: Budget = Budget()
     protected: Annotated[tuple[Line, ...], Field(max_length=200)] = ()
     description: Text = ""
@@ -69,7 +80,7 @@ class GoalRequest(Request):
         return self.direction == "min"
 
 
-class Goal(GoalRequest):
+class Goal(GoalRequest, Readable):
     """A goal as the ledger holds it: with its project, revision, and the segment it rules.
 
     A segment is a span in which scores may be compared; changing metric or direction opens a new one.
@@ -81,9 +92,6 @@ class Goal(GoalRequest):
     revision: int
     segment: int
     recorded_at: Time
-
-    __getitem__ = Record.__getitem__
-    keys = Record.keys
 
 
 class Project(Record):

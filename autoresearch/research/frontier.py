@@ -20,7 +20,7 @@ class Candidate:
     score: float
 
 
-Scored = TypeVar("Scored", bound=Candidate)
+_Scored = TypeVar("_Scored", bound=Candidate)
 
 
 def gain(score: float, best: float, goal: GoalRequest) -> float:
@@ -36,7 +36,9 @@ def advances(score: float, best: float | None, goal: GoalRequest) -> bool:
     return better > 0 and better >= goal.min_delta
 
 
-def staircase(candidates: Iterable[Scored], goal: GoalRequest, best: float | None = None) -> Iterator[Scored]:
+def staircase(
+    candidates: Iterable[_Scored], goal: GoalRequest, best: float | None = None
+) -> Iterator[_Scored]:
     """The candidates that advance the best, one after the other, beginning above ``best``."""
     for candidate in candidates:
         if advances(candidate.score, best, goal):

@@ -12,7 +12,12 @@ __all__ = ["content_key", "repro_key"]
 
 
 def repro_key(
-    commit: str | None, diff: str | None, config: Mapping[str, Any], tree: str | None = None, *, otherwise: str = ""
+    commit: str | None,
+    diff: str | None,
+    config: Mapping[str, Any],
+    tree: str | None = None,
+    *,
+    otherwise: str = "",
 ) -> str:
     """Digest of what an experiment ran: commit, digest of its patch, configuration.
 

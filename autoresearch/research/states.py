@@ -23,17 +23,17 @@ from autoresearch.records.experiment import Actor, State, Verdict
 
 __all__ = ["VERDICT_STATES", "judge", "move_session", "require_open"]
 
-SessionState = Literal["open", "closed"]
+_SessionState = Literal["open", "closed"]
 
 VERDICT_STATES: dict[Verdict, State] = {"keep": "kept", "drop": "dropped", "crash": "crashed"}
 
-_SESSION_MOVES: dict[tuple[str, str], SessionState] = {
+_SESSION_MOVES: dict[tuple[str, str], _SessionState] = {
     ("open", "close"): "closed",
     ("closed", "reopen"): "open",
 }
 
 
-def move_session(state: SessionState, move: Literal["close", "reopen"], *, tag: str) -> SessionState:
+def move_session(state: _SessionState, move: Literal["close", "reopen"], *, tag: str) -> _SessionState:
     """The state after a move.
 
     Raises:
@@ -48,7 +48,7 @@ def move_session(state: SessionState, move: Literal["close", "reopen"], *, tag: 
     return after
 
 
-def require_open(state: SessionState, *, tag: str) -> None:
+def require_open(state: _SessionState, *, tag: str) -> None:
     """Experiments are recorded in open sessions only.
 
     Raises:

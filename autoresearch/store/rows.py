@@ -8,11 +8,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from autoresearch.errors import StoreCorrupt
 from autoresearch.store import schema
 
 __all__ = ["Row", "Rows"]
 
-Row = Mapping[str, Any]
+Row = sa.RowMapping
 
 
 class Rows:
@@ -30,6 +31,17 @@ class Rows:
     def one(self, table: sa.Table, **where: Any) -> Row | None:
         """The row with these values, or None."""
         return self._run(_select(table, tuple(where), "", 1), where).mappings().first()
+
+    def must(self, table: sa.Table, **where: Any) -> Row:
+        """The row with these values, which this transaction knows to be there.
+
+        Raises:
+            StoreCorrupt: It is not: the store was changed by something else.
+        """
+        row = self.one(table, **where)
+        if row is None:
+            raise StoreCorrupt(f"A row of {table.name} is missing.", hint="Run `autoresearch fsck`.")
+        return row
 
     def list(
         self,

@@ -45,11 +45,11 @@ class Moment(TypeDecorator[datetime.datetime]):
     impl = sa.BigInteger
     cache_ok = True
 
-    def process_bind_param(self, value: datetime.datetime | None, dialect: Any) -> int | None:
+    def process_bind_param(self, value: datetime.datetime | None, _dialect: Any) -> int | None:
         """Microseconds for the database."""
         return None if value is None else (value - _EPOCH) // _MICROSECOND
 
-    def process_result_value(self, value: Any, dialect: Any) -> datetime.datetime | None:
+    def process_result_value(self, value: Any, _dialect: Any) -> datetime.datetime | None:
         """A UTC time for the library."""
         return None if value is None else _EPOCH + value * _MICROSECOND
 

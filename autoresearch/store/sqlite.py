@@ -183,7 +183,7 @@ def _plain(error: BaseException, path: Path) -> StoreError | Busy:
 def _after_fork() -> None:
     # A child must not use its parent's connections: closing one would drop the parent's locks.
     for database in _open:
-        database._engine.dispose(close=False)  # noqa: SLF001
+        database._engine.dispose(close=False)
 
 
 os.register_at_fork(after_in_child=_after_fork)

@@ -67,14 +67,12 @@ def snapshot(workspace: Workspace, sources: str | Path | Sequence[str | Path]) -
         source = workspace.root if str(sources) == "." else workspace.path / sources
     else:
         source = [workspace.path / path for path in sources]
-    taken = take_snapshot(
+    return take_snapshot(
         source,
         ledger.objects,
         max_file=workspace.settings.snapshot_max_file,
         cache=ledger.objects.root.parent / "stat-cache",
     )
-    ledger.snapshots.put(taken.tree.manifest)
-    return taken
 
 
 def version_request(
@@ -88,12 +86,11 @@ def version_request(
     description: str,
 ) -> VersionRequest:
     """Store every file of an artifact, whatever its size or name, and the request that logs it."""
-    from autoresearch.capture.snapshot import take_files
+    from autoresearch.capture.snapshot import take_snapshot
 
     if not path.exists():
         raise Invalid(f"There is nothing at {path}.", hint="Give the file or folder to keep.")
-    tree = take_files(path, workspace.ledger.objects)
-    workspace.ledger.snapshots.put(tree.manifest)
+    tree = take_snapshot(path, workspace.ledger.objects, max_file=None, everything=True).tree
     return VersionRequest.make(
         id=new_id(),
         project=workspace.name,
@@ -101,7 +98,7 @@ def version_request(
         type=type_,
         tree=tree.digest,
         size=tree.size,
-        files=len(tree.files),
+        files=len(tree.files()),
         produced_by=produced_by,
         metadata=dict(metadata),
         description=description,

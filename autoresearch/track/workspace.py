@@ -38,7 +38,7 @@ from autoresearch.track.whoami import present_actor
 
 __all__ = ["Workspace"]
 
-Paths = str | Path | Sequence[str | Path]
+_Paths = str | Path | Sequence[str | Path]
 
 
 class Workspace:
@@ -196,7 +196,7 @@ class Workspace:
         *,
         commit: str | None = None,
         diff: str | bytes | None = None,
-        snapshot: Paths | None = ".",
+        snapshot: _Paths | None = ".",
         config: Mapping[str, Any] | None = None,
         command: Sequence[str] = (),
         parent: str | None = None,
@@ -230,7 +230,7 @@ class Workspace:
         tree, said = self._snapshot(snapshot)
         notices += said
         made = id or new_id()
-        code = repro_key(change.commit, stored and stored.digest, config or {}, tree, otherwise=made)
+        code = repro_key(change.commit, stored.digest if stored else None, config or {}, tree, otherwise=made)
         request = ExperimentRequest.make(
             id=made,
             project=self.name,
@@ -267,7 +267,7 @@ class Workspace:
             self.ledger.snapshots.put(change.patch)
         return Diff(digest=change.digest, size=change.size, truncated=change.truncated)
 
-    def _snapshot(self, sources: Paths | None) -> tuple[str | None, list[str]]:
+    def _snapshot(self, sources: _Paths | None) -> tuple[str | None, list[str]]:
         if sources is None:
             return None, []
         try:

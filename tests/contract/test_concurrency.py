@@ -32,7 +32,9 @@ def test_eight_processes_recording_at_once_lose_nothing(tmp_path: Path) -> None:
         opened = session(ledger).id
     command = [sys.executable, "-c", WRITER, str(tmp_path), opened]
     writers = [
-        subprocess.Popen([*command, str(n), str(many)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        subprocess.Popen(
+            [*command, str(n), str(many)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
         for n in range(8)
     ]
     answers = [writer.communicate(timeout=240) for writer in writers]
@@ -53,7 +55,9 @@ def test_processes_that_open_a_new_store_at_once_make_it_once(tmp_path: Path) ->
     code = "import sys; from pathlib import Path; from autoresearch.ledger.local.ledger import LocalLedger; "
     code += "LocalLedger.open(Path(sys.argv[1])).close()"
     openers = [
-        subprocess.Popen([sys.executable, "-c", code, str(tmp_path / "new")], stderr=subprocess.PIPE, text=True)
+        subprocess.Popen(
+            [sys.executable, "-c", code, str(tmp_path / "new")], stderr=subprocess.PIPE, text=True
+        )
         for _ in range(6)
     ]
     assert [opener.communicate(timeout=120)[1] for opener in openers] == [""] * 6

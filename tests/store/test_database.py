@@ -32,7 +32,11 @@ def old_store(path: Path) -> None:
         command.upgrade(config, "0001")
         columns = {c["name"]: c for c in sa.inspect(connection).get_columns("experiments")}
         values = {
-            name: "[]" if isinstance(column["type"], sa.JSON) else "1" if "INT" in str(column["type"]) else "x"
+            name: "[]"
+            if isinstance(column["type"], sa.JSON)
+            else "1"
+            if "INT" in str(column["type"])
+            else "x"
             for name, column in columns.items()
             if not column["nullable"]
         }
@@ -48,7 +52,9 @@ def test_the_migrations_give_exactly_the_tables_of_the_schema(tmp_path: Path) ->
     with database.read() as connection:
         context = MigrationContext.configure(
             connection,
-            opts={"include_name": lambda name, kind, _: kind != "table" or not str(name).startswith("search")},
+            opts={
+                "include_name": lambda name, kind, _: kind != "table" or not str(name).startswith("search")
+            },
         )
         assert compare_metadata(context, schema.metadata) == []
     database.close()
@@ -60,7 +66,9 @@ def test_an_old_store_is_migrated_with_a_backup_beside_it(tmp_path: Path) -> Non
     before = path.read_bytes()
     database = Database(path)
     with database.read() as connection:
-        found = connection.execute(sa.text("SELECT note FROM search WHERE search MATCH 'warmup'")).scalars().all()
+        found = (
+            connection.execute(sa.text("SELECT note FROM search WHERE search MATCH 'warmup'")).scalars().all()
+        )
     database.close()
     assert found == ["an old warmup"]
     (backup,) = tmp_path.glob("ledger.sqlite.backup-0001-*")
@@ -136,7 +144,11 @@ except StoreError as error:
 
 def test_a_write_that_does_not_fit_is_refused_whole(tmp_path: Path) -> None:
     answer = subprocess.run(
-        [sys.executable, "-c", FILL, str(tmp_path)], capture_output=True, text=True, check=True, cwd=Path.cwd()
+        [sys.executable, "-c", FILL, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=Path.cwd(),
     )
     done, kind = answer.stdout.split()
     assert kind in {"StoreFull", "StoreError"}
@@ -147,14 +159,16 @@ def test_a_write_that_does_not_fit_is_refused_whole(tmp_path: Path) -> None:
 
 def test_a_full_disk_is_said_to_be_full(tmp_path: Path) -> None:
     database = Database(tmp_path / "ledger.sqlite")
-    with (
-        pytest.raises(StoreFull, match="disk that holds .* is full") as caught,
-        database.write() as connection,
-    ):
-        pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
-        connection.exec_driver_sql(f"PRAGMA max_page_count = {pages + 1}")
-        connection.exec_driver_sql("CREATE TABLE much (text)")
-        connection.exec_driver_sql("INSERT INTO much VALUES (zeroblob(1000000))")
+
+    def fill() -> None:
+        with database.write() as connection:
+            pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
+            connection.exec_driver_sql(f"PRAGMA max_page_count = {pages + 1}")
+            connection.exec_driver_sql("CREATE TABLE much (text)")
+            connection.exec_driver_sql("INSERT INTO much VALUES (zeroblob(1000000))")
+
+    with pytest.raises(StoreFull, match=r"disk that holds .* is full") as caught:
+        fill()
     assert "gc" in caught.value.hint
     with database.read() as connection:
         assert connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE name = 'much'").all() == []
@@ -169,9 +183,11 @@ def test_nothing_of_another_organization_is_reachable(tmp_path: Path) -> None:
     with database.write() as connection:
         other = Rows(connection, "other")
         for table in schema.metadata.sorted_tables:
-            key = next(column.name for column in table.primary_key if column.name != "organization") if len(
-                table.primary_key
-            ) > 1 else "seq"
+            key = (
+                next(column.name for column in table.primary_key if column.name != "organization")
+                if len(table.primary_key) > 1
+                else "seq"
+            )
             assert other.list(table, order=key) == []
         assert other.next_seq() == 1
     database.close()
@@ -186,7 +202,7 @@ def test_a_forked_child_uses_connections_of_its_own(tmp_path: Path) -> None:
             try:
                 experiment(ledger, opened, note="child")
                 os._exit(0)
-            except BaseException:
+            finally:
                 os._exit(1)
         experiment(ledger, opened, note="parent")
         _, status = os.waitpid(child, 0)

@@ -77,8 +77,8 @@ def facts(unit: Unit, project: str, *, limit: int) -> f.Facts:
     """Where a project stands, in bounded lists."""
     row = unit.project(project)
     where = {"project": project, "segment": row["segment"]}
-    segment = unit.rows.one(schema.segments, project=project, number=row["segment"]) or {}
-    goal = views.goal(segment.get("goal"))
+    segment = unit.rows.must(schema.segments, project=project, number=row["segment"])
+    goal = views.goal(segment["goal"])
     session = unit.rows.one(schema.sessions, id=row["active_session"]) if row["active_session"] else None
     steps = _steps(unit, where)
     counts = f.Counts(
@@ -93,7 +93,7 @@ def facts(unit: Unit, project: str, *, limit: int) -> f.Facts:
         goal=_goal(goal),
         session=session["tag"] if session else None,
         segment=f.SegmentFacts(number=row["segment"], reason=segment["reason"]),
-        noise=noise and f.NoiseFacts(sd=noise.sd, n=noise.n, source=noise.source),
+        noise=f.NoiseFacts(sd=noise.sd, n=noise.n, source=noise.source) if noise else None,
         baseline=_baseline(unit, steps),
         incumbent=_incumbent(unit, steps, row),
         frontier=tuple(
@@ -120,7 +120,9 @@ def _count(unit: Unit, statement: sa.Executable, where: Mapping[str, Any]) -> in
 
 
 def _goal(goal: Goal | None) -> f.GoalFacts | None:
-    return goal and f.GoalFacts(
+    if goal is None:
+        return None
+    return f.GoalFacts(
         metric=goal.metric,
         direction=goal.direction,
         target=goal.target,
@@ -226,7 +228,7 @@ def _crashes(unit: Unit, where: Mapping[str, Any], most: int) -> tuple[f.CrashFa
     return tuple(f.CrashFacts(**row) for row in reversed(rows))
 
 
-def _left(goal: Goal | None, segment: Mapping[str, Any]) -> f.BudgetLeft:
+def _left(goal: Goal | None, segment: Row) -> f.BudgetLeft:
     if goal is None:
         return f.BudgetLeft()
     budget = goal.budget

@@ -109,7 +109,7 @@ def _insert(
 def _parent(unit: Unit, request: ExperimentRequest, segment: int) -> str | None:
     if request.parent_id is None:
         best = frontiers.best_before(unit, request.project, segment, 2**62)
-        return best and best["experiment_id"]
+        return str(best["experiment_id"]) if best else None
     parent = unit.experiment(request.parent_id)
     if parent["project"] != request.project:
         raise NotFound(

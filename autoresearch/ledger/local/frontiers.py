@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -85,7 +85,7 @@ def append(unit: Unit, row: Row, *, position: int, score: float, gain: float | N
 
 def rebuild(unit: Unit, goal: Goal, position: int = 0) -> None:
     """Recompute the staircase from a position on; what stands before it cannot have changed."""
-    where = {"project": goal.project, "segment": goal.segment, "position": position}
+    where: dict[str, Any] = {"project": goal.project, "segment": goal.segment, "position": position}
     before = best_before(unit, **where)
     rows = unit.rows.run(_CANDIDATES, **where)
     candidates = [rules.Candidate(row["position"], row["id"], row["score"]) for row in rows]
@@ -140,7 +140,9 @@ def moved(unit: Unit, goal: Goal, change: Callable[[], None]) -> None:
 
 
 def _said(step: Row | None) -> dict[str, Any] | None:
-    return step and {"experiment_id": step["experiment_id"], "number": step["number"], "score": step["score"]}
+    if step is None:
+        return None
+    return {"experiment_id": step["experiment_id"], "number": step["number"], "score": step["score"]}
 
 
 def noise(unit: Unit, goal: Goal) -> Noise | None:
@@ -174,7 +176,9 @@ def frontier(unit: Unit, project: str, *, session_id: str | None, segment: int |
     goal = _ruling_goal(unit, project, segment)
     found = noise(unit, goal)
     if session_id is None:
-        rows: Sequence[Row] = unit.rows.run(_STEPS, project=project, segment=goal.segment)
+        rows: Sequence[Mapping[str, Any]] = [
+            dict(row) for row in unit.rows.run(_STEPS, project=project, segment=goal.segment)
+        ]
     else:
         rows = list(_session_steps(unit, goal, session_id))
     steps = tuple(

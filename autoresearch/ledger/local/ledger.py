@@ -21,7 +21,7 @@ from autoresearch.store.objects import Objects
 from autoresearch.store.rows import Rows
 from autoresearch.store.sqlite import Database
 
-__all__ = ["LocalLedger"]
+__all__ = ["LocalArtifacts", "LocalLedger", "LocalMemory"]
 
 
 class LocalMemory(Memory):
@@ -72,9 +72,9 @@ class LocalArtifacts(Artifacts):
         self,
         *,
         project: str | None = None,
-        type: str | None = None,
+        type: str | None = None,  # noqa: A002  the field's word
         limit: int = 100,
-        cursor: str | None = None,  # noqa: A002
+        cursor: str | None = None,
     ) -> Page[Artifact]:
         with self._ledger.read() as unit:
             return things.artifacts(unit, project=project, type_=type, limit=limit, cursor=cursor)

@@ -70,7 +70,7 @@ def add_note(unit: Unit, request: NoteRequest) -> Note:
         content=content,
         recorded_at=unit.now,
     )
-    return views.note(unit.rows.one(schema.notes, id=request.id) or {})
+    return views.note(unit.rows.must(schema.notes, id=request.id))
 
 
 def notes(unit: Unit, project: str, *, limit: int, cursor: str | None) -> Page[Note]:

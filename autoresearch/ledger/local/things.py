@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -56,7 +57,7 @@ def _artifact(unit: Unit, request: VersionRequest) -> Row:
             seq=seq,
             recorded_at=unit.now,
         )
-        return unit.rows.one(schema.artifacts, name=request.artifact) or {}
+        return unit.rows.must(schema.artifacts, name=request.artifact)
     if row["project"] != request.project or row["type"] != request.type:
         raise Conflict(
             f"Artifact {request.artifact!r} is a {row['type']!r} of project {row['project']!r}.",
@@ -181,7 +182,8 @@ def artifacts(
     unit: Unit, *, project: str | None, type_: str | None, limit: int, cursor: str | None
 ) -> Page[Artifact]:
     """A page of artifacts in order of name."""
-    where = {name: value for name, value in (("project", project), ("type", type_)) if value is not None}
+    given = {"project": project, "type": type_}
+    where: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     rows: Sequence[Row] = unit.rows.list(
         schema.artifacts, order="name", after=cursor, limit=cursors.bounded(limit) + 1, **where
     )

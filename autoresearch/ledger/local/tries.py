@@ -91,11 +91,10 @@ def judged(unit: Unit, row: Row, *, state: str, gain: float | None) -> None:
     again = row["state"] != "recorded"
     for edit in {edit["subject"]: edit for edit in edits_of(unit, row["id"])}.values():
         where = {"project": row["project"], "segment": row["segment"], "subject": edit["subject"]}
-        summary = unit.rows.one(schema.attempts, **where)
-        if summary is None:
+        if unit.rows.one(schema.attempts, **where) is None:
             empty = {"kept": 0, "dropped": 0, "crashed": 0, "failures": 0, "last_number": 0}
             unit.rows.insert(schema.attempts, **where, **empty, best_gain=None, recent=[])
-            summary = {**empty, "best_gain": None, "recent": []}
+        summary = unit.rows.must(schema.attempts, **where)
         counts = {name: summary[name] for name in ("kept", "dropped", "crashed")}
         counts[state] += 1
         if again:

@@ -73,9 +73,8 @@ def decide(unit: Unit, request: DecisionRequest) -> Decision:
     _set_verdict(unit, request, row, state=state, score=score, standing=standing, position=position)
     _count(unit, row, state, request.seconds)
     tries.judged(unit, row, state=state, gain=standing.gain)
-    _move_frontier(unit, goal, row, standing, position, score)
-    stored = unit.rows.one(schema.decisions, id=request.id)
-    return views.decision(stored or {}, superseded=False)
+    _move_frontier(unit, goal, row, standing, position=position, score=score)
+    return views.decision(unit.rows.must(schema.decisions, id=request.id), superseded=False)
 
 
 def history(unit: Unit, experiment_id: str) -> tuple[Decision, ...]:
@@ -254,7 +253,7 @@ def _count(unit: Unit, row: Row, state: str, seconds: float | None) -> None:
 
 
 def _move_frontier(
-    unit: Unit, goal: Goal, row: Row, standing: _Standing, position: int, score: float | None
+    unit: Unit, goal: Goal, row: Row, standing: _Standing, *, position: int, score: float | None
 ) -> None:
     def extend() -> None:
         if standing.advanced and score is not None:
