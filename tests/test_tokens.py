@@ -36,7 +36,7 @@ NOTES = [
     "학습률을 높였더니 손실이 발산해서 되돌렸다.",
     "Скорость обучения слишком высокая, вернули обратно.",
     "🔥🚀 new best!!! 👩‍🔬🇩🇪 ✅",
-    "Lernrate verdoppelt; beträchtlich größerer Verlust – zurückgenommen.",  # noqa: RUF001  as people write
+    "Lernrate verdoppelt; beträchtlich größerer Verlust – zurückgenommen.",
 ]
 LOGS = [
     '\x1b[31mTraceback (most recent call last):\x1b[0m\n  File "train.py", line 412, in <module>\n    loss.backward()\n',

@@ -264,6 +264,26 @@ def test_the_budget_holds_when_tokens_are_counted_exactly(
             assert exactly(brief.json) <= budget, (seed, budget)
 
 
+def test_the_budget_holds_even_if_the_whole_costs_more_than_its_pieces(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def dearer(text: str) -> int:
+        return tokens.estimate(text) * (1000 + len(text) // 20) // 1000
+
+    monkeypatch.setattr(tokens, "_found", [tokens.Counter("dearer", exact=False, count=dearer)])
+    for seed in range(20):
+        brief = build(history(seed), budget=2000)
+        assert dearer(brief.markdown) == brief.tokens <= 2000
+        assert dearer(brief.json) <= 2000
+
+
+def test_a_clear_loss_is_not_called_noise() -> None:
+    lost = f.AttemptFacts(number=8, state="dropped", score=1.5, gain=-0.5, note="no warmup")
+    brief = build(small(recent=(lost,)))
+    assert '#8 dropped 1.5 -0.5 "no warmup"\n' in brief.markdown
+    assert "within_noise" not in brief.data["recent"][0]
+
+
 def test_a_roomy_budget_leaves_nothing_out_that_was_handed_over() -> None:
     facts = next(
         facts for facts in map(history, range(1, 99)) if min(len(facts.frontier), len(facts.tried)) > 10
