@@ -106,6 +106,7 @@ def test_the_key_sees_past_white_space_and_line_numbers_but_not_past_values_or_f
     key = change_key(patch("LR = 0.1", "LR = 0.2"))
     assert key == change_key(patch("LR  = 0.1", "  LR = 0.2 ").replace("@@ -1,1 +1,1", "@@ -9,1 +9,1"))
     assert key != change_key(patch("LR = 0.1", "LR = 0.3"))
+    assert key != change_key(patch("LR = 0.5", "LR = 0.2"))
     assert key != change_key(patch("LR = 0.1", "LR = 0.2", path="other.py"))
     assert key != change_key(patch("LR = 0.2", "LR = 0.1"))
     assert change_key("") == change_key("no patch at all") == ""

@@ -1,0 +1,1 @@
+"""Pictures and tables of results: plain data in, text out."""
