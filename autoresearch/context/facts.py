@@ -130,9 +130,10 @@ class TriedValue:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TriedFacts:
-    """Attempts on one subject (``"train.py:LR"``, or a family of notes) of which none advanced the frontier.
+    """Attempts on one subject (``"train.py:LR"``, or a family of notes), of which at least one failed.
 
-    ``values`` hold the latest of them in order of number; ``best_gain`` is the best of all; ``last_number`` is the latest experiment.
+    ``values`` hold the latest of them in order of number; ``best_gain`` is the best of all, ``last_number`` the
+    latest experiment.
     """
 
     subject: str
