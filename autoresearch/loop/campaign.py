@@ -28,9 +28,9 @@ from autoresearch.loop.events import (
 )
 from autoresearch.loop.incumbent import message, present, stand_on
 from autoresearch.loop.policy import Incumbent, Judgement, Policy
-from autoresearch.loop.runner import clean_environment, run_command
+from autoresearch.loop.runner import clean_environment, run_command, stoppable
 from autoresearch.loop.scoring import score_run
-from autoresearch.loop.workdir import Scope, Workdir, Workdirs
+from autoresearch.loop.workdir import Scope, Workdir, Workdirs, writing
 from autoresearch.records.experiment import Experiment, Verdict
 from autoresearch.records.goal import Goal
 from autoresearch.research.frontier import violations
@@ -105,8 +105,9 @@ class _Runs:
 def run_campaign(workspace: Workspace, agent: Agent, plan: Plan, listener: Listener = silent) -> Result:
     """Run a campaign, or go on with one.
 
-    The project needs a goal. Without a frontier the unchanged code is measured first. On Ctrl-C the running trial
-    is ended, its folder removed, its experiment left without a verdict, and KeyboardInterrupt goes on to the caller.
+    The project needs a goal. Without a frontier the unchanged code is measured first. On Ctrl-C or SIGTERM the
+    running trial is ended, its folder removed, its experiment left without a verdict, and KeyboardInterrupt goes on
+    to the caller.
 
     Raises:
         Conflict: The project has no goal, or the campaign's branch is in use.
@@ -119,7 +120,8 @@ def run_campaign(workspace: Workspace, agent: Agent, plan: Plan, listener: Liste
     campaign = _Campaign(workspace, agent, plan, listener, goal)
     stop: Stop = "interrupted"
     try:
-        stop = campaign.run()
+        with stoppable():
+            stop = campaign.run()
     finally:
         listener(Ended(stop, campaign.trial))
     done = campaign.verdicts
@@ -310,15 +312,13 @@ class _Campaign:
         if self.plan.artifact is None:
             return
         out = folder.path.parent / "artifact"
-        for name in self.plan.artifact_paths:
-            target = out / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            _copy(folder.path / name, target)
-        out.mkdir(exist_ok=True)
         metrics = {**runs.metrics, self.goal.metric: fmean(runs.samples), "samples": runs.samples}
-        (out / "metrics.json").write_text(
-            json.dumps(metrics, indent=2, sort_keys=True) + "\n", encoding="utf-8"
-        )
+        with writing(out):
+            out.mkdir()
+            for name in self.plan.artifact_paths:
+                _copy(folder.path / name, out / name)
+            text = json.dumps(metrics, indent=2, sort_keys=True) + "\n"
+            (out / "metrics.json").write_text(text, encoding="utf-8")
         self.workspace.artifact(
             self.plan.artifact,
             out,
@@ -329,6 +329,7 @@ class _Campaign:
 
 
 def _copy(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
     if source.is_dir():
         shutil.copytree(source, target, symlinks=True)
     elif source.is_file():

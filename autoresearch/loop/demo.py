@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import shlex
 import sys
 import tempfile
 import time
@@ -101,6 +102,7 @@ def run_demo(
         Invalid: The seed or the number of trials is out of range.
         Conflict: The directory holds something else.
         TrialError: The training cannot be run here.
+        KeyboardInterrupt: Ctrl-C or SIGTERM; its text says how to go on.
     """
     if trials < 1 or trials > 10_000:
         raise Invalid(f"{trials} trials cannot be run.", hint="Give a number from 1 to 10000.")
@@ -115,9 +117,14 @@ def run_demo(
         workspace.ledger.research.set_goal(project, workspace.file.goal)
         tried = len(workspace.experiments()) - 1
         agent = OfflineAgent(seed, load_profile(_shipped()))
-        run_campaign(
-            workspace, agent, _plan(project, max(0, trials - max(0, tried)), store), on_event or silent
-        )
+        plan = _plan(project, max(0, trials - max(0, tried)), store)
+        try:
+            run_campaign(workspace, agent, plan, on_event or silent)
+        except KeyboardInterrupt:
+            again = (
+                f"autoresearch demo --seed {seed} --trials {trials} --directory {shlex.quote(str(folder))}"
+            )
+            raise KeyboardInterrupt(f"The demo was stopped. To go on: {again}") from None
         write_svg(workspace.progress(), folder / PICTURE)
         return _result(workspace, folder, time.monotonic() - begun)
 

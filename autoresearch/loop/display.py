@@ -10,6 +10,7 @@ from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
+from autoresearch.briefs.fence import clean
 from autoresearch.loop.events import Begun, Ended, Event, Judged, Measured, Running, Trying
 
 __all__ = ["VERDICT_STYLES", "Display"]
@@ -63,12 +64,12 @@ class Display:
             case Begun():
                 self._begin(event)
             case Trying():
-                self._now = Text(f"#{event.number} {event.note}")
+                self._now = Text(f"#{event.number} {clean(event.note, 200)}")
             case Running(number=number, run=run):
                 head, _, _ = self._now.plain.partition("  run ")
                 self._now = Text(f"{head}  run {run}" if run > 1 else head or f"#{number}")
             case Measured(score=None, reason=reason):
-                self._now.append(f"  {reason}")
+                self._now.append(f"  {clean(reason, 200)}")
             case Measured():
                 pass
             case Judged():
@@ -91,10 +92,10 @@ class Display:
         self._progress.update(self._task, completed=event.trial)
         score = "      —" if event.score is None else f"{event.score:7.4f}"
         style = VERDICT_STYLES[event.verdict]
-        what = event.note.partition(": ")[0] if event.trial else event.note
+        what = clean(event.note.partition(": ")[0], 120)
         line = Text(f"{_MARKS[event.verdict]} #{event.number:<3} {event.verdict:<5} {score}  ", style=style)
         line.append(what, style="" if event.verdict != "drop" else "dim")
-        line.append(f" — {event.reason}", style="dim")
+        line.append(f" — {clean(event.reason)}", style="dim")
         self._line(line)
         if event.best is not None:
             self._best = Text(f"best {self._metric} {event.best:.4f}", style="bold")
@@ -106,11 +107,9 @@ class Display:
                 self._best.append(f"  noise sd {event.noise:.4f}", style="not bold dim")
 
     def _line(self, text: Text) -> None:
-        # A note may hold a line break; one event is one line.
-        shown = Text(" ").join(text.split(allow_blank=False)) if "\n" in text.plain else text
         live = self.console.is_terminal
         self.console.print(
-            shown, no_wrap=True, overflow="ellipsis" if live else "ignore", crop=live, highlight=False
+            text, no_wrap=True, overflow="ellipsis" if live else "ignore", crop=live, highlight=False
         )
 
     def _picture(self) -> Group:

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from autoresearch.briefs.fence import clean
 from autoresearch.loop.demo import PICTURE, TAG, DemoResult
 from autoresearch.loop.display import VERDICT_STYLES
 from autoresearch.loop.picture import as_text
@@ -76,7 +77,7 @@ def _frontier(out: Console, frontier: Frontier) -> None:
     for step in frontier.steps:
         gain = "" if step.gain is None else f"{step.gain:.4f}"
         sigmas = "" if step.sigmas is None else f"{step.sigmas:.1f}"
-        table.add_row(str(step.number), f"{step.score:.4f}", gain, sigmas, Text(step.note))
+        table.add_row(str(step.number), f"{step.score:.4f}", gain, sigmas, Text(clean(step.note)))
     out.print(table)
 
 
@@ -101,8 +102,8 @@ def _tried(out: Console, experiments: Sequence[Experiment]) -> None:
     table.add_column("why not")
     for experiment in failed:
         style = VERDICT_STYLES[_FAILED[experiment.state]]
-        change = Text(experiment.note.partition(": ")[0])
-        table.add_row(str(experiment.number), change, Text(experiment.reason, style=style))
+        change = Text(clean(experiment.note.partition(": ")[0], 160))
+        table.add_row(str(experiment.number), change, Text(clean(experiment.reason), style=style))
     out.print(table)
 
 

@@ -14,6 +14,7 @@ import selectors
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from pathlib import Path
 from autoresearch.errors import TrialError
 from autoresearch.loop.output import BoundedFile
 
-__all__ = ["ALLOWED", "Run", "clean_environment", "run_command"]
+__all__ = ["ALLOWED", "Run", "clean_environment", "run_command", "stoppable"]
 
 TOKEN = "AUTORESEARCH_TRIAL"  # noqa: S105  the name of a variable, not a secret
 
@@ -37,6 +38,7 @@ PREFIXES = ("LC_", "OMP_", "MKL_", "OPENBLAS_", "NUMEXPR_", "CUDA_", "NVIDIA_", 
 _DRAIN = 1.0
 _TICK = 0.1
 _PAUSE = 0.01
+_LOOKS = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,27 @@ class Run:
     def ok(self) -> bool:
         """Whether it ended by itself with exit code 0."""
         return self.exit_code == 0 and not self.timed_out
+
+
+@contextlib.contextmanager
+def stoppable() -> Iterator[None]:
+    """Within the block SIGTERM and SIGHUP raise KeyboardInterrupt, as Ctrl-C does, so that trials are ended.
+
+    Only the main thread can do this; elsewhere the block changes nothing.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(number: int, _frame: object) -> None:
+        raise KeyboardInterrupt(f"stopped by signal {number}")
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def clean_environment(
@@ -178,18 +201,24 @@ def _end(process: subprocess.Popen[bytes], token: str, grace: float, sink: Bound
                 time.sleep(_PAUSE)
     finally:
         # The leader is not reaped before this, so its group's number cannot belong to anyone else.
-        _signal_all(process.pid, token, signal.SIGKILL)
+        killed = _signal_all(process.pid, token, signal.SIGKILL)
         try:
             _drain(process, sink, _DRAIN)
         finally:
             process.wait()
             if process.stdout is not None:
                 process.stdout.close()
-            # One that forked while we looked shows up in the next look.
-            for _ in range(20):
-                if not _signal_carriers(token, signal.SIGKILL):
-                    break
-                time.sleep(_PAUSE)
+            _see_off(token, killed)
+
+
+def _see_off(token: str, killed: set[int]) -> None:
+    """Kill whatever still carries the token, and wait until the system is done with all that was killed."""
+    for _ in range(_LOOKS):
+        # One that forked while we looked shows up in the next look.
+        killed = killed | _signal_carriers(token, signal.SIGKILL)
+        if not any(map(_going_on, killed)):
+            return
+        time.sleep(_PAUSE)
 
 
 def _ended(process: subprocess.Popen[bytes]) -> bool:
@@ -231,24 +260,35 @@ def _drain(process: subprocess.Popen[bytes], sink: BoundedFile, seconds: float) 
                     return
 
 
-def _signal_all(group: int, token: str, number: signal.Signals) -> None:
+def _signal_all(group: int, token: str, number: signal.Signals) -> set[int]:
+    """Signal the carriers of the token and the group; which carriers there were."""
+    found = _signal_carriers(token, number)
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(group, number)
-    _signal_carriers(token, number)
+    return found
 
 
-def _signal_carriers(token: str, number: signal.Signals) -> int:
-    """Signal processes whose environment names this trial; how many there were. Only where ``/proc`` exists."""
+def _signal_carriers(token: str, number: signal.Signals) -> set[int]:
+    """Signal processes whose environment names this trial; which they were. Only where ``/proc`` exists."""
+    found: set[int] = set()
     if not sys.platform.startswith("linux"):
-        return 0
-    mark, found = token.encode(), 0
+        return found
+    mark = token.encode()
     for entry in os.scandir("/proc"):
         if not entry.name.isdigit() or int(entry.name) == os.getpid():
             continue
         try:
             if mark in Path(entry.path, "environ").read_bytes():
                 os.kill(int(entry.name), number)
-                found += 1
+                found.add(int(entry.name))
         except OSError:
             continue
     return found
+
+
+def _going_on(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
+    return state.rpartition(")")[2].split()[0] not in {"Z", "X"}

@@ -24,7 +24,7 @@ from autoresearch.loop.repository import IDENTITY, Repository
 if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec
 
-__all__ = ["Scope", "Workdir", "Workdirs"]
+__all__ = ["Scope", "Workdir", "Workdirs", "writing"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +78,11 @@ class Workdir:
         """
         for name in edits:
             self._check(name)
-        for name, text in edits.items():
-            target = self.path / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_text(text, encoding="utf-8", newline="")
+        with writing(self.path):
+            for name, text in edits.items():
+                target = self.path / name
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_text(text, encoding="utf-8", newline="")
 
     def patch(self, patch: bytes) -> None:
         """Apply a stored patch to the folder.
@@ -233,7 +234,7 @@ class Workdirs:
         """A fresh folder of the incumbent's commit, gone when the block ends, however it ends."""
         folder = self._root / uuid.uuid4().hex
         with contextlib.ExitStack() as stack:
-            with self._locked():
+            with writing(folder), self._locked():
                 folder.mkdir()
                 # Held while the folder is in use: what nobody holds belongs to a campaign that is gone.
                 stack.enter_context(_lock(folder / "lock", wait=True))
@@ -272,9 +273,10 @@ class Workdirs:
 
     def prune(self) -> int:
         """Remove folders of campaigns that were killed; how many there were."""
-        self._root.mkdir(parents=True, exist_ok=True, mode=0o700)
         stale = 0
-        with self._locked():
+        with writing(self._root):
+            self._root.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with writing(self._root), self._locked():
             for folder in sorted(self._root.iterdir()):
                 if not folder.is_dir():
                     continue
@@ -317,6 +319,22 @@ class Workdirs:
     def _locked(self) -> Iterator[None]:
         with _lock(self._root / "lock", wait=True):
             yield
+
+
+@contextlib.contextmanager
+def writing(folder: Path) -> Iterator[None]:
+    """Turn what the file system says while a trial's folder is written into one error.
+
+    Raises:
+        TrialError: The disk is full, or the folder cannot be written.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise TrialError(
+            f"The trial's folder {folder} cannot be written: {error.strerror or error}.",
+            hint="Make room, or set AUTORESEARCH_HOME to a folder that can be written.",
+        ) from error
 
 
 @contextlib.contextmanager

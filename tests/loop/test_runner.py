@@ -11,7 +11,7 @@ import pytest
 
 from autoresearch.errors import TrialError
 from autoresearch.loop import runner
-from autoresearch.loop.runner import Run, clean_environment, run_command
+from autoresearch.loop.runner import Run, clean_environment, run_command, stoppable
 
 PYTHON = sys.executable
 
@@ -100,7 +100,8 @@ def test_no_child_outlives_the_trial(tmp_path: Path, *, escape: bool, then: str)
     assert not alive(child)
 
 
-def test_ctrl_c_ends_the_trial_before_it_goes_on(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_stopped_campaign_ends_its_trial_first(tmp_path: Path, number: signal.Signals) -> None:
     os.mkfifo(tmp_path / "ready")
     (tmp_path / "trial.py").write_text(
         "import os, signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
@@ -108,9 +109,9 @@ def test_ctrl_c_ends_the_trial_before_it_goes_on(tmp_path: Path) -> None:
         "while True: signal.pause()\n"
     )
     (tmp_path / "campaign.py").write_text(
-        "import sys\nfrom pathlib import Path\nfrom autoresearch.loop.runner import run_command\n"
+        "import sys\nfrom pathlib import Path\nfrom autoresearch.loop.runner import run_command, stoppable\n"
         "here = Path.cwd()\n"
-        "try:\n    run_command([sys.executable, 'trial.py'], here, output=here / 'o', grace=0.1)\n"
+        "try:\n    with stoppable(): run_command([sys.executable, 'trial.py'], here, output=here / 'o', grace=0.1)\n"
         "except KeyboardInterrupt:\n    print('interrupted'); sys.exit(130)\n"
     )
     campaign = subprocess.Popen(
@@ -121,10 +122,17 @@ def test_ctrl_c_ends_the_trial_before_it_goes_on(tmp_path: Path) -> None:
         text=True,
     )
     trial = int((tmp_path / "ready").read_text())
-    campaign.send_signal(signal.SIGINT)
+    campaign.send_signal(number)
     said, _ = campaign.communicate(timeout=60)
     assert (said, campaign.returncode) == ("interrupted\n", 130)
     assert not alive(trial)
+
+
+def test_signals_mean_what_they_meant_after_a_campaign() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(KeyboardInterrupt), stoppable():
+        signal.raise_signal(signal.SIGTERM)
+    assert signal.getsignal(signal.SIGTERM) is before
 
 
 def test_endless_output_keeps_head_and_tail_in_a_bounded_file(tmp_path: Path) -> None:

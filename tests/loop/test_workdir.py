@@ -316,3 +316,9 @@ def test_a_git_that_runs_inside_a_hook_is_not_led_elsewhere(
     with workdirs(repository).open() as trial:
         assert trial.changed() == []
     assert not (tmp_path / "index").exists()
+
+
+def test_a_home_that_cannot_be_written_is_one_clear_error(repository: Path) -> None:
+    (repository.parent / "home").write_text("a file, not a folder")
+    with pytest.raises(TrialError, match="cannot be written"):
+        workdirs(repository)
