@@ -20,8 +20,8 @@ from rs_bpe.bpe import openai
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from autoresearch import tokens
-from autoresearch.context import facts as f
-from autoresearch.context.brief import build
+from autoresearch.briefs import facts as f
+from autoresearch.briefs.brief import build
 from tests.context_histories import NOTES, history
 
 REAL = (openai.o200k_base(), openai.cl100k_base())

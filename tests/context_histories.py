@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
-from autoresearch.context import facts as f
+from autoresearch.briefs import facts as f
 
 NOTES = (
     "lr too hot early; added 200-step warmup",

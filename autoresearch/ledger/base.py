@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Literal, Self, TypeVar
 
-from autoresearch.context.facts import Facts
+from autoresearch.briefs.facts import Facts
 from autoresearch.records.artifact import Artifact, RefRequest, Version, VersionRequest
 from autoresearch.records.base import Page
 from autoresearch.records.experiment import (

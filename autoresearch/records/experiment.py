@@ -47,8 +47,11 @@ _SPELLINGS: dict[str, Verdict] = {
     "drop": "drop",
     "dropped": "drop",
     "discard": "drop",
+    "discarded": "drop",
     "revert": "drop",
+    "reverted": "drop",
     "reject": "drop",
+    "rejected": "drop",
     "crash": "crash",
     "crashed": "crash",
 }

@@ -74,7 +74,7 @@ class Frontier(Record):
     def _repr_svg_(self) -> str:
         from autoresearch.render.staircase import Point, svg
 
-        points = [Point(step.number, step.score, "keep", step.note) for step in self.steps]
+        points = [Point(s.number, s.score, "keep", s.note, step=True) for s in self.steps]
         return svg(
             points,
             metric=self.goal.metric,
@@ -127,7 +127,9 @@ class Progress(Record):
             "crashed": "crash",
             "recorded": "recorded",
         }
-        points = [Point(a.number, a.score, verdicts[a.state], a.note) for a in self.attempts]
+        points = [
+            Point(a.number, a.score, verdicts[a.state], a.note, step=a.on_frontier) for a in self.attempts
+        ]
         return svg(
             points,
             metric=self.goal.metric,

@@ -174,6 +174,19 @@ class Objects:
         """Those of the digests that are not stored."""
         return {digest for digest in set(digests) if not self.has(digest)}
 
+    def touch(self, digest: str) -> bool:
+        """Mark a blob as used now, which keeps a collector off it; False when it is not stored."""
+        path = self._path(digest)
+        with contextlib.suppress(PermissionError):
+            try:
+                os.utime(path)
+            except FileNotFoundError:
+                return False
+            except OSError as error:
+                if error.errno != errno.EROFS:
+                    raise _refusal(error, path) from error
+        return True
+
     def size(self, digest: str) -> int:
         """Size of a blob in bytes.
 

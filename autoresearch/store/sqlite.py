@@ -119,7 +119,7 @@ def _engine(path: Path) -> sa.Engine:
 
 
 def _make_folder(folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not os.access(folder, os.W_OK):
         raise StoreReadOnly(
             f"The store's folder {folder} cannot be written.",

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from autoresearch.context.brief import Context
+from autoresearch.briefs.brief import Context
 from autoresearch.records.artifact import Artifact, Version
 from autoresearch.records.experiment import Decision, Experiment, Note, Session
 from autoresearch.records.frontier import Frontier, Match, Progress

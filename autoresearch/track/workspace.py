@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
+from autoresearch.briefs.brief import Context, build
 from autoresearch.capture.change import Change, capture_change
-from autoresearch.context.brief import Context, build
 from autoresearch.errors import AutoresearchError, Conflict, Invalid
 from autoresearch.ledger.base import every
 from autoresearch.ledger.local.ledger import LocalLedger

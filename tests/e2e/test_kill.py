@@ -9,6 +9,7 @@ import signal
 import subprocess
 import warnings
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -44,7 +45,7 @@ def work(folder: Path, home: Path, acknowledge: int, seed: int, after: float) ->
             os.write(acknowledge, f"{json.dumps(['promoted', moved.version])}\n".encode())
 
 
-def killed(folder: Path, home: Path, seed: int, after: float) -> list[list[str]]:
+def killed(folder: Path, home: Path, seed: int, after: float) -> list[list[Any]]:
     """What a worker had acknowledged when it was killed."""
     reader, writer = os.pipe()
     with warnings.catch_warnings():
@@ -65,7 +66,7 @@ def killed(folder: Path, home: Path, seed: int, after: float) -> list[list[str]]
     return said
 
 
-def check(home: Path, acknowledged: list[list[str]]) -> None:
+def check(home: Path, acknowledged: list[list[Any]]) -> None:
     with LocalLedger.open(home) as ledger:
         assert list(ledger.snapshots.verify()) == []
         goal = ledger.research.project(PROJECT).goal
@@ -110,7 +111,7 @@ def test_a_store_killed_at_any_instruction_holds_exactly_what_was_acknowledged(
     with Workspace.open(folder, project=PROJECT, home=home) as workspace:
         workspace.goal("val_bpb")
     rng = random.Random(7)
-    acknowledged: list[list[str]] = []
+    acknowledged: list[list[Any]] = []
     for seed in range(200 if soak else 25):
         acknowledged += killed(folder, home, seed, rng.uniform(0.001, 0.25))
         if not soak or seed % 10 == 9:

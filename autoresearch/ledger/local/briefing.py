@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from autoresearch.context import facts as f
+from autoresearch.briefs import facts as f
 from autoresearch.ledger.local import frontiers, tries, views
 from autoresearch.ledger.local.unit import Unit
 from autoresearch.ledger.local.winners import WINNER

@@ -88,7 +88,7 @@ def _insert(
         number=number,
         segment=segment,
         seq=seq,
-        change_key=changes.change_key(request.change) if request.change else None,
+        change_key=changes.change_key(request.change) or None,
         actor=unit.actor.model_dump(),
         content=content,
         recorded_at=unit.now,

@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from autoresearch.context.facts import Facts
+from autoresearch.briefs.facts import Facts
 from autoresearch.errors import NotFound
 from autoresearch.ledger.base import Artifacts, Ledger, Memory
 from autoresearch.ledger.local import briefing, cursors, memory, things

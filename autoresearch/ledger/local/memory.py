@@ -122,7 +122,7 @@ def tried(unit: Unit, project: str, change: str, *, limit: int) -> tuple[Match, 
     likeness: dict[str, tuple[float, str]] = {}
     if patch:
         key = changes.change_key(change)
-        for row in unit.rows.list(schema.experiments, order="number", project=project, change_key=key):
+        for row in unit.rows.list(schema.experiments, order="number", project=project, change_key=key or "-"):
             likeness[row["id"]] = (1.0, "the same change")
     edits = (changes.from_patch(change) if patch else []) or changes.from_note(change)
     for found, score, said in _same_edits(unit, project, edits):

@@ -234,7 +234,8 @@ def _set_verdict(
         eligible=standing.eligible,
         score=score,
         metrics=request.metrics,
-        reason=request.reason or standing.sentence,
+        # That a crash has no score is said once, by the brief, not with every crash.
+        reason=request.reason or ("" if request.status == "crash" else standing.sentence),
         gain=standing.gain,
         seconds=request.seconds if request.seconds is not None else row["seconds"],
         log_tail=request.log_tail or row["log_tail"],

@@ -6,9 +6,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from autoresearch.context import facts as f
-from autoresearch.context.fence import clean, log_lines
-from autoresearch.context.pieces import Chosen, Piece, number, standing
+from autoresearch.briefs import facts as f
+from autoresearch.briefs.fence import clean, log_lines
+from autoresearch.briefs.pieces import Chosen, Piece, number, standing
 from autoresearch.tokens import count
 
 __all__ = ["Document", "compact"]

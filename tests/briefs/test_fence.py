@@ -9,7 +9,7 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import example, given
 
-from autoresearch.context.fence import clean, cut, log_lines, quote
+from autoresearch.briefs.fence import clean, cut, log_lines, quote
 from tests.context_histories import HOSTILE
 
 TEXTS = st.text(

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final, TypeVar
 
-from autoresearch.context.document import Document, compact
-from autoresearch.context.facts import Facts, StepFacts, TriedFacts
-from autoresearch.context.pieces import Chosen, Face, Markdown, Piece
+from autoresearch.briefs.document import Document, compact
+from autoresearch.briefs.facts import Facts, StepFacts, TriedFacts
+from autoresearch.briefs.pieces import Chosen, Face, Markdown, Piece
 from autoresearch.errors import Invalid
 from autoresearch.tokens import count
 

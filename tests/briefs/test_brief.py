@@ -17,8 +17,8 @@ from hypothesis import example, given, settings
 from rs_bpe.bpe import openai
 
 from autoresearch import tokens
-from autoresearch.context import facts as f
-from autoresearch.context.brief import MINIMUM, Context, build
+from autoresearch.briefs import facts as f
+from autoresearch.briefs.brief import MINIMUM, Context, build
 from autoresearch.errors import Invalid
 from tests.context_histories import HOSTILE, history
 
@@ -386,7 +386,7 @@ def test_an_experiment_without_a_verdict_changes_no_byte_of_the_stable_part() ->
 
 def test_the_same_facts_give_the_same_bytes_in_every_process() -> None:
     code = (
-        "import hashlib; from autoresearch.context.brief import build; from tests.context_histories import history;"
+        "import hashlib; from autoresearch.briefs.brief import build; from tests.context_histories import history;"
         "text = ''.join(build(history(n)).markdown + build(history(n)).json for n in range(6));"
         "print(hashlib.sha256(text.encode()).hexdigest())"
     )

@@ -11,8 +11,8 @@ from functools import cache
 from typing import Any, Protocol
 
 from autoresearch import shipped
-from autoresearch.context import facts as f
-from autoresearch.context.fence import log_lines, quote
+from autoresearch.briefs import facts as f
+from autoresearch.briefs.fence import log_lines, quote
 from autoresearch.tokens import count
 
 __all__ = ["Chosen", "Face", "Markdown", "Piece", "Standing", "number", "standing"]

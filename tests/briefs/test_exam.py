@@ -6,8 +6,8 @@ import random
 
 import pytest
 
-from autoresearch.context import facts as f
-from autoresearch.context.brief import build
+from autoresearch.briefs import facts as f
+from autoresearch.briefs.brief import build
 
 KNOBS = (
     "LR",
