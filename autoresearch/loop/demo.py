@@ -33,21 +33,30 @@ from autoresearch.settings import Settings
 from autoresearch.track.project_file import FILE_NAME, read_project_file
 from autoresearch.track.workspace import Workspace
 
-__all__ = ["DEFAULT_TRIALS", "PICTURE", "TAG", "DemoResult", "run_demo"]
+__all__ = ["BASELINE_RUNS", "DEFAULT_TRIALS", "PICTURE", "TAG", "THREADS", "DemoResult", "run_demo"]
 
 DEFAULT_TRIALS = 24
-TAG = "demo"
-PICTURE = "frontier.svg"
-METRIC = "val_bpb"
-PROTECTED = ("data.py", "evaluate.py", "autoresearch.toml")
-EDITABLE = ("train.py",)
-TRIAL_SECONDS = 30.0
-DESCRIPTION = "Bits per byte of a character model on held-out standard library sources, with fixed compute."
+"""Changes that a demo tries, about a minute and a half on two slow cores."""
 
-# One thread: the runs are short, and their time should not depend on what else the machine does.
+BASELINE_RUNS = 5
+"""Runs of the unchanged code, from which the noise is known."""
+
+TAG = "demo"
+"""Tag of the session; kept changes are on the branch ``autoresearch/demo``."""
+
+PICTURE = "frontier.svg"
+"""File of the staircase in the demo's folder."""
+
 THREADS = dict.fromkeys(
     ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"), "1"
 )
+"""One thread: the runs are short, and their time should not depend on what else the machine does."""
+
+_METRIC = "val_bpb"
+_PROTECTED = ("data.py", "evaluate.py", "autoresearch.toml")
+_EDITABLE = ("train.py",)
+_TRIAL_SECONDS = 30.0
+_DESCRIPTION = "Bits per byte of a character model on held-out standard library sources, with fixed compute."
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,17 +196,17 @@ def _project_file(project: str) -> str:
 project = {json.dumps(project)}
 
 [goal]
-metric = "{METRIC}"
+metric = "{_METRIC}"
 direction = "min"
-description = "{DESCRIPTION}"
-protected = {json.dumps(PROTECTED)}
+description = "{_DESCRIPTION}"
+protected = {json.dumps(_PROTECTED)}
 
 [budget]
-trial_seconds = {TRIAL_SECONDS}
+trial_seconds = {_TRIAL_SECONDS}
 
 [run]
 command = {json.dumps(_command())}
-editable = {json.dumps(EDITABLE)}
+editable = {json.dumps(_EDITABLE)}
 """
 
 
@@ -206,10 +215,11 @@ def _plan(project: str, trials: int, store: Path) -> Plan:
         command=_command(),
         tag=TAG,
         trials=trials,
-        editable=EDITABLE,
+        editable=_EDITABLE,
         environment=THREADS,
         artifact=project,
-        artifact_paths=EDITABLE,
+        baseline_runs=BASELINE_RUNS,
+        artifact_paths=_EDITABLE,
         folders=store / "trials",
     )
 

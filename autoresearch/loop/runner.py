@@ -23,9 +23,9 @@ from pathlib import Path
 from autoresearch.errors import TrialError
 from autoresearch.loop.output import BoundedFile
 
-__all__ = ["ALLOWED", "Run", "clean_environment", "run_command", "stoppable"]
+__all__ = ["ALLOWED", "PREFIXES", "Run", "clean_environment", "run_command", "stoppable"]
 
-TOKEN = "AUTORESEARCH_TRIAL"  # noqa: S105  the name of a variable, not a secret
+_TOKEN = "AUTORESEARCH_TRIAL"  # noqa: S105  the name of a variable, not a secret
 
 ALLOWED = (
     "PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "TZ", "TMPDIR", "TEMP", "TMP", "VIRTUAL_ENV",
@@ -127,8 +127,8 @@ def run_command(
         )
     token = secrets.token_hex(16)
     # A campaign inside a trial hands the outer token on, so that ending the outer one ends all.
-    chain = f"{os.environ.get(TOKEN, '')}:{token}"
-    env = {**(clean_environment() if environment is None else environment), TOKEN: chain}
+    chain = f"{os.environ.get(_TOKEN, '')}:{token}"
+    env = {**(clean_environment() if environment is None else environment), _TOKEN: chain}
     with BoundedFile(output, max_output) as sink:
         begun = time.monotonic()
         process = _start(command, directory, env, token)

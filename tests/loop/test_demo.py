@@ -52,7 +52,7 @@ def test_the_demo_measures_tries_and_tells_all_of_it(tmp_path: Path) -> None:
         "project", "goal", "baseline", "best", "experiments", "kept", "dropped", "crashed", "winner", "seconds",
     }  # fmt: skip
     assert document["experiments"] == 5 == result.kept + result.dropped + result.crashed
-    assert document["baseline"]["n"] == 3
+    assert document["baseline"]["n"] == demo.BASELINE_RUNS
     assert result.best <= float(result.baseline["mean"] or 0)
     assert result.winner["artifact"] == result.project == "lm"
     assert lines.getvalue().count("\n") == 6

@@ -16,7 +16,7 @@ from autoresearch.loop import edits
 from autoresearch.loop.agent import Proposal
 from autoresearch.loop.history import Move, note_of, read_history
 from autoresearch.loop.offline import OfflineAgent
-from autoresearch.loop.profile import ConstantRange, Profile, load_profile
+from autoresearch.loop.profile import BlockRange, ConstantRange, Profile, load_profile
 
 FILE = "import x\n\nLR = 0.05  # rate\nSTEPS = 100\nname = 3\nlower = 1\nNEG=-2.5e-3\n\nLR = 7\n"
 NOTHING: dict[str, Any] = {"frontier": [], "recent": []}
@@ -110,6 +110,16 @@ def test_a_value_that_failed_is_not_tried_again_soon(tmp_path: Path) -> None:
     said = proposals(tmp_path, known, profile)
     assert set(said) == {"LR 1.0 -> 2: it may be too small", "LR 1.0 -> 0.25: it may be too large"}
     assert said["LR 1.0 -> 0.25: it may be too large"] > said["LR 1.0 -> 2: it may be too small"]
+
+
+def test_an_alternative_that_failed_is_left_for_the_others(tmp_path: Path) -> None:
+    bodies = {"a": "x = 1\n", "b": "x = 2\n", "c": "x = 3\n"}
+    profile = Profile(blocks={"way": BlockRange(bodies=bodies, options=dict.fromkeys(bodies, "why"))})
+    (tmp_path / "train.py").write_text("# [block: way]\nx = 1\n# [end]\n")
+    assert set(proposals(tmp_path, NOTHING, profile)) == {"way a -> b: why", "way a -> c: why"}
+    known = brief(("way a -> b: why", -0.1, False))
+    assert set(proposals(tmp_path, known, profile)) == {"way a -> c: why"}
+    assert "x = 3\n" in propose(tmp_path, known, profile=profile).edits["train.py"]
 
 
 def test_a_failure_may_be_tried_again_after_the_best_has_changed_often(tmp_path: Path) -> None:
