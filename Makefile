@@ -10,7 +10,7 @@ READY := $(VENV)/.autoresearch
 # Workers for the tests; one test in ten starts processes of its own.
 WORKERS ?= 2
 ARGS ?=
-BENCHMARKS := $(sort $(filter-out benchmarks/_% benchmarks/token_costs.py,$(wildcard benchmarks/*.py)))
+BENCHMARKS := $(sort $(wildcard benchmarks/*.py))
 
 help:  ## what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile

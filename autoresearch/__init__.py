@@ -6,8 +6,6 @@ The calls below work on the workspace of the current folder: its repository, its
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from autoresearch._version import __version__
 from autoresearch.errors import (
     AutoresearchError,
@@ -24,7 +22,11 @@ from autoresearch.errors import (
     TrialError,
 )
 
+# The name that type checkers know, without the import that would be most of this package's start-up.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from autoresearch.track.calls import (
         artifact,
         artifacts,

@@ -20,8 +20,10 @@ Each error carries a ``code`` (stable, the same on the wire), a ``hint`` (what t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+TYPE_CHECKING = False  # as in __init__: importing typing would cost more than all of this
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any, ClassVar
 
 __all__ = [
     "AutoresearchError",

@@ -1,6 +1,6 @@
 """Write ``autoresearch/token_costs.txt``: what the estimate of tokens knows about the vocabularies.
 
-    python benchmarks/token_costs.py
+    python tools/token_costs.py
 
 Words and runs of punctuation are taken by how often they occur in Python's own sources and the documentation of
 what is installed here; their cost is the largest in both encodings after any character that may precede them.
