@@ -80,12 +80,10 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module 'autoresearch' has no attribute {name!r}")
-    if name == "Workspace":
-        from autoresearch.track.workspace import Workspace as value
-    else:
-        from autoresearch.track import calls
+    from importlib import import_module
 
-        value = getattr(calls, name)
+    module = "workspace" if name == "Workspace" else "calls"
+    value = getattr(import_module(f"autoresearch.track.{module}"), name)
     globals()[name] = value
     return value
 
