@@ -390,10 +390,11 @@ def _remove(path: Path) -> None:
         with contextlib.suppress(NotADirectoryError):
             path.unlink(missing_ok=True)
         return
-    path.chmod(0o700)
-    for folder, names, _ in os.walk(path):
-        for name in names:
-            inner = Path(folder, name)
-            if not inner.is_symlink():
-                inner.chmod(0o700)
+    with contextlib.suppress(OSError):
+        path.chmod(0o700)
+        for folder, names, _ in os.walk(path):
+            for name in names:
+                inner = Path(folder, name)
+                if not inner.is_symlink():
+                    inner.chmod(0o700)
     shutil.rmtree(path, ignore_errors=True)
