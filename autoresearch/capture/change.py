@@ -62,7 +62,7 @@ def capture_change(path: Path, *, max_bytes: int = 1024 * 1024) -> Change:
 
     The patch has what is staged and not, deleted, renamed, of other mode, binary, linked, and the untracked files that
     git does not ignore. It is in git's form, so line endings and encodings follow the attributes, except where that
-    would not give the same bytes back. No program that the repository names is run. Untracked files above ``max_bytes``,
+    would not give the same bytes back; a file that git calls unchanged is what git writes for the commit. No program that the repository names is run. Untracked files above ``max_bytes``,
     submodules, nested repositories and files above 64 MiB are named in the notices instead.
 
     Raises:

@@ -28,7 +28,15 @@ from autoresearch.errors import CaptureError
 if TYPE_CHECKING:
     from git.cmd import Git
 
-__all__ = ["Repository", "Scratch", "find_repository", "git_available"]
+__all__ = [
+    "Repository",
+    "Running",
+    "Scratch",
+    "find_repository",
+    "finish_listing",
+    "git_available",
+    "start_listing",
+]
 
 _CHUNK = 256 * 1024
 
@@ -260,6 +268,38 @@ def find_repository(path: Path) -> Repository | None:
         )
     commit, branch = _head(root, lines[5:], answer.code)
     return Repository(root, Path(lines[2]), Path(path, lines[3]).resolve(), commit, branch)
+
+
+def start_listing(folder: Path) -> Running | None:
+    """Start git listing the files below a folder; None where there is no git. ``finish_listing`` takes the answer."""
+    if not git_available():
+        return None
+    # Listing reads the index and the ignore rules; the one program it could start is told not to.
+    safe = ["-c", "core.fsmonitor=false", "-c", "core.untrackedCache=false"]
+    asked = ["ls-files", "-z", "-t", "--cached", "--others", "--exclude-standard"]
+    return Running(["-C", str(folder), *safe, *asked], _QUIET)
+
+
+def finish_listing(started: Running) -> tuple[list[bytes], list[bytes]] | None:
+    """Tracked and untracked files, relative to the folder, without what git ignores; None outside a repository.
+
+    An untracked repository is one name that ends with a slash. Submodules are among the tracked names.
+
+    Raises:
+        CaptureError: Git refused.
+    """
+    answer = started.finish()
+    if answer.code:
+        if b"not a git repository" in answer.err or b"must be run in a work tree" in answer.err:
+            return None
+        raise _failure(["ls-files"], answer.err)
+    tracked, untracked = [], []
+    for line in answer.out.split(b"\0"):
+        if line[:1] == b"?":
+            untracked.append(line[2:])
+        elif line:
+            tracked.append(line[2:])
+    return tracked, untracked
 
 
 def _unusable(path: Path, lines: list[str], said: bytes) -> CaptureError:

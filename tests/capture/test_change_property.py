@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from autoresearch.capture.change import capture_change
 from autoresearch.capture.workcopy import apply_patch
+from autoresearch.records.tree import path_bytes
 from tests.capture.repositories import contents, fingerprint, git
 
 State = Mapping[bytes, tuple[str, bytes]]
@@ -178,7 +179,13 @@ def test_the_patch_gives_back_every_byte_of_the_working_tree(
     assert change.notices == ()
     assert hashlib.sha256(change.patch).hexdigest() == change.digest
     apply_patch(clone, change.commit, change.patch, top / "again")
-    assert contents(top / "again") == contents(clone)
+    there, again = contents(clone), contents(top / "again")
+    if staged == "all":
+        # What was staged and then equals the commit is unchanged to git, even where its conversions lost something.
+        touched = set(map(path_bytes, change.files))
+        assert there.keys() == again.keys()
+        there, again = ({name: found[name] for name in found.keys() & touched} for found in (there, again))
+    assert again == there
     assert not trace.exists()
 
 
