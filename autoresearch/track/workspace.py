@@ -86,9 +86,7 @@ class Workspace:
         """
         settings = Settings.from_environment()
         folder = Path(path).resolve()
-        if not folder.is_dir():
-            raise Invalid(f"{folder} is not a folder.", hint="Give the folder of your code.")
-        root = next((above for above in (folder, *folder.parents) if (above / ".git").exists()), folder)
+        root = _root(folder)
         found = find_project_file(folder)
         file = read_project_file(found) if found else ProjectFile()
         name = project or settings.project or file.project or _folder_name(root)
@@ -97,6 +95,20 @@ class Workspace:
             actor=actor or present_actor(settings),
         )
         return cls(folder, root=root, name=name, ledger=ledger, file=file, settings=settings)
+
+    def at(self, path: str | Path) -> Workspace:
+        """The same project, ledger and session, seen from another folder: a checkout in which a trial runs.
+
+        Raises:
+            Invalid: It is not a folder.
+        """
+        folder = Path(path).resolve()
+        root = _root(folder)
+        other = Workspace(
+            folder, root=root, name=self.name, ledger=self.ledger, file=self.file, settings=self.settings
+        )
+        other._session = self._session
+        return other
 
     def close(self) -> None:
         """Let go of the store."""
@@ -450,6 +462,12 @@ class Workspace:
         """All artifacts, of one type when it is given."""
         things = self.ledger.artifacts
         return tuple(every(lambda cursor: things.artifacts(type=type, limit=1000, cursor=cursor)))
+
+
+def _root(folder: Path) -> Path:
+    if not folder.is_dir():
+        raise Invalid(f"{folder} is not a folder.", hint="Give the folder of your code.")
+    return next((above for above in (folder, *folder.parents) if (above / ".git").exists()), folder)
 
 
 def _folder_name(root: Path) -> str:

@@ -79,6 +79,21 @@ def test_a_best_that_produced_nothing_leaves_winner_where_it_is(ledger: Ledger) 
     assert winner(ledger) == "v1"
 
 
+def test_a_verdict_in_an_old_segment_leaves_the_winner_alone(ledger: Ledger) -> None:
+    goal(ledger)
+    opened = session(ledger).id
+    a, b = kept(ledger, opened, [3.0, 2.0])
+    logged(ledger, "one", a.id)
+    logged(ledger, "two", b.id)
+    goal(ledger, metric="accuracy", direction="max")
+    assert winner(ledger) == "v2"
+    decide(ledger, b.id, "drop", 5.0)
+    assert winner(ledger) == "v2"
+    (c,) = kept(ledger, opened, [0.5])
+    logged(ledger, "three", c.id)
+    assert winner(ledger) == "v3"
+
+
 def test_refs_move_and_compare_and_set_refuses_a_stale_view(ledger: Ledger) -> None:
     logged(ledger, "one")
     logged(ledger, "two")

@@ -60,6 +60,22 @@ def test_a_gain_below_the_least_gain_does_not_advance(ledger: Ledger) -> None:
     assert decide(ledger, experiment(ledger, opened).id, "keep", 1.875).advanced
 
 
+def test_a_gain_of_exactly_the_least_gain_advances(ledger: Ledger) -> None:
+    goal(ledger, min_delta=0.125)
+    kept(ledger, session(ledger).id, [2.0, 1.875])
+    assert staircase(ledger) == [2.0, 1.875]
+
+
+def test_a_metric_exactly_at_its_bound_holds_the_constraint(ledger: Ledger) -> None:
+    bounds = (
+        Constraint.make(metric="memory_gb", op="<=", bound=24),
+        Constraint.make(metric="accuracy", op=">=", bound=0.5),
+    )
+    goal(ledger, constraints=bounds)
+    made = experiment(ledger, session(ledger).id)
+    assert decide(ledger, made.id, "keep", 2.0, metrics={"memory_gb": 24, "accuracy": 0.5}).violations == ()
+
+
 @pytest.mark.parametrize("word", ["drop", "discard", "revert", "reject", "DROP", " Discard "])
 def test_every_spelling_of_drop_is_a_drop(ledger: Ledger, word: str) -> None:
     goal(ledger)

@@ -106,6 +106,13 @@ def test_numbers_are_not_guessed_from_text() -> None:
         DecisionRequest.make(id=new_id(), experiment_id=new_id(), status="keep", score="5")
 
 
+def test_negative_zero_is_zero_before_any_store_sees_it() -> None:
+    made = DecisionRequest.make(
+        id=new_id(), experiment_id=new_id(), status="keep", score=-0.0, metrics={"gb": -0.0}
+    )
+    assert [math.copysign(1, value or 0.0) for value in (made.score, made.metrics["gb"])] == [1, 1]
+
+
 def test_an_array_of_no_dimensions_is_a_number() -> None:
     import numpy as np
 
