@@ -221,15 +221,7 @@ class _Campaign:
 
     def _record(self, folder: Workdir, proposal: Proposal, *, parent: str | None) -> Experiment:
         # The same project and ledger, seen from the trial's folder: that is the code that runs.
-        space = self.workspace
-        here = Workspace(
-            folder.path,
-            root=folder.path,
-            name=space.name,
-            ledger=space.ledger,
-            file=space.file,
-            settings=space.settings,
-        )
+        here = self.workspace.at(folder.path)
         experiment = here.experiment(
             proposal.note, config=proposal.config, command=tuple(self.plan.command), parent=parent
         )
