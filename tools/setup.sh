@@ -28,7 +28,7 @@ find_python() {
 
 with_uv() {
   is_new_enough "$venv/bin/python" || uv venv --quiet --clear --python '>=3.11,<3.14' "$venv"
-  uv pip install --quiet --python "$venv/bin/python" --constraints constraints.txt --editable . --group dev
+  uv pip install --quiet --python "$venv/bin/python" --constraints constraints.txt --editable '.[all]' --group dev
 }
 
 with_pip() {
@@ -43,7 +43,7 @@ with_pip() {
   fi
   # Dependency groups are read by pip from 25.1 on.
   "$venv/bin/python" -m pip install --quiet --upgrade 'pip>=25.1'
-  "$venv/bin/python" -m pip install --quiet --constraint constraints.txt --editable . --group dev
+  "$venv/bin/python" -m pip install --quiet --constraint constraints.txt --editable '.[all]' --group dev
 }
 
 [[ -f $venv/.autoresearch ]] || printf 'Setting up %s; this happens once.\n' "$venv" >&2

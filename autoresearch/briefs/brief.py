@@ -9,6 +9,7 @@ Goal and best always survive. Texts are cut before items are dropped, and old it
 
 from __future__ import annotations
 
+import html
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -86,8 +87,9 @@ class Context:
         """The field names, so that ``context["markdown"]`` and ``dict(context)`` work."""
         return ["project", "markdown", "data", "tokens", "budget", "omitted"]
 
-    def _repr_markdown_(self) -> str:
-        return self.markdown
+    def _repr_html_(self) -> str:
+        # As text: rendered as Markdown, the quoted texts of others could become links and images.
+        return f'<pre style="white-space:pre-wrap">{html.escape(self.markdown)}</pre>'
 
 
 def build(facts: Facts, *, budget: int = 2000) -> Context:

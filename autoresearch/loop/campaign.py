@@ -174,7 +174,7 @@ class _Campaign:
                     hint=f"Make it print '{self.goal.metric}: number', then start again.",
                     details={"log_tail": runs.log_tail},
                 )
-            broken = violations(runs.metrics, self.goal.constraints)
+            broken = violations(runs.metrics, self.goal)
             if broken:
                 self._decide(experiment, Judgement("drop", broken[0]), runs)
                 raise TrialError(
@@ -265,7 +265,7 @@ class _Campaign:
         if runs.reason:
             again = f" in run {len(runs.samples) + 1}" if runs.samples else ""
             return Judgement("crash", runs.reason + again)
-        broken = violations(runs.metrics, self.goal.constraints)
+        broken = violations(runs.metrics, self.goal)
         return Judgement("drop", broken[0]) if broken else self.plan.policy.judge(runs.samples, incumbent)
 
     def _decide(self, experiment: Experiment, judged: Judgement, runs: _Runs) -> bool:

@@ -13,16 +13,13 @@ import os
 import shutil
 import stat
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
 
 from autoresearch.errors import CaptureError, Invalid, TrialError
 from autoresearch.loop.repository import IDENTITY, Repository
-
-if TYPE_CHECKING:
-    from pathspec import GitIgnoreSpec
+from autoresearch.research.scope import matcher
 
 __all__ = ["Scope", "Workdir", "Workdirs", "writing"]
 
@@ -39,15 +36,15 @@ class Scope:
 
     def refusal(self, path: str) -> str | None:
         """Why a path may not be changed, or None."""
-        if _matcher(self.protected).match_file(path):
+        if matcher(self.protected).match_file(path):
             return f"{path} is protected"
-        if self.editable and not _matcher(self.editable).match_file(path):
+        if self.editable and not matcher(self.editable).match_file(path):
             return f"{path} is outside of what may be edited ({', '.join(self.editable)})"
         return None
 
     def protects(self, paths: Iterable[str]) -> list[str]:
         """Those of the paths that are protected."""
-        return sorted(_matcher(self.protected).match_files(paths))
+        return sorted(matcher(self.protected).match_files(paths))
 
 
 @dataclass(slots=True)
@@ -342,12 +339,6 @@ def _lock(path: Path, *, wait: bool) -> Iterator[None]:
     with path.open("a") as file:
         fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         yield
-
-
-def _matcher(patterns: Sequence[str]) -> GitIgnoreSpec:
-    from pathspec import GitIgnoreSpec
-
-    return GitIgnoreSpec.from_lines(patterns)
 
 
 def _through_link(tree: Path, name: str) -> Path | None:

@@ -89,7 +89,9 @@ class Frontier(Record):
         rows = [
             (f"#{s.number}", f"{s.score:g}", _signed(s.gain), _signed(s.sigmas), s.note) for s in self.steps
         ]
-        return html_table(("experiment", self.goal.metric, "gain", "sigmas", "note"), rows)
+        picture = f"<div>{self._repr_svg_()}</div>" if self.steps else ""
+        headers = ("experiment", self.goal.metric, "gain", "sigmas", "note")
+        return picture + html_table(headers, rows, caption=f"Frontier of {self.project}")
 
 
 def _signed(value: float | None) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from autoresearch.records.goal import Constraint, GoalRequest
+from autoresearch.research.scope import touched
 
 __all__ = ["Candidate", "advances", "gain", "staircase", "violations"]
 
@@ -46,9 +47,16 @@ def staircase(
             yield candidate
 
 
-def violations(metrics: Mapping[str, float | None], constraints: Iterable[Constraint]) -> tuple[str, ...]:
-    """One sentence for each constraint that is broken; a metric that was not measured breaks its constraint."""
-    return tuple(said for constraint in constraints if (said := _broken(metrics, constraint)))
+def violations(
+    metrics: Mapping[str, float | None], goal: GoalRequest, files: Iterable[str] = ()
+) -> tuple[str, ...]:
+    """One sentence for each rule of the goal that an experiment breaks.
+
+    A metric that was not measured breaks its constraint, and a change to a protected path breaks the comparison.
+    """
+    said = [broken for constraint in goal.constraints if (broken := _broken(metrics, constraint))]
+    said += [f"{name} was changed, and it is protected" for name in touched(files, goal.protected)[:10]]
+    return tuple(said)
 
 
 def _broken(metrics: Mapping[str, float | None], constraint: Constraint) -> str:

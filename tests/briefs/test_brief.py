@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import html
 import json
 import os
 import re
@@ -162,7 +163,8 @@ def test_the_data_says_the_same_under_the_names_of_the_records() -> None:
 
 def test_a_brief_is_its_markdown_and_answers_to_names() -> None:
     brief = build(small())
-    assert str(brief) == brief.markdown == brief["markdown"] == brief._repr_markdown_()
+    assert str(brief) == brief.markdown == brief["markdown"]
+    assert html.escape(brief.markdown) in brief._repr_html_()
     assert brief.tokens == tokens.count(brief.markdown)
     assert (brief.project, brief.budget, brief.omitted) == ("char-lm", 2000, {"recent": 6, "crashes": 1})
     assert dict(brief)["tokens"] == brief.tokens

@@ -76,6 +76,19 @@ def test_a_metric_exactly_at_its_bound_holds_the_constraint(ledger: Ledger) -> N
     assert decide(ledger, made.id, "keep", 2.0, metrics={"memory_gb": 24, "accuracy": 0.5}).violations == ()
 
 
+def test_a_change_to_a_protected_path_is_not_on_the_frontier(ledger: Ledger) -> None:
+    goal(ledger, protected=("evaluate.py", "data/"))
+    opened = session(ledger).id
+    fair = experiment(ledger, opened, files=("train.py", "notes/evaluate.md"))
+    assert decide(ledger, fair.id, "keep", 3.0).advanced
+    for files in (("train.py", "evaluate.py"), ("data/val/text.bin",)):
+        graded = decide(ledger, experiment(ledger, opened, files=files).id, "keep", 0.0)
+        assert graded.violations == (f"{files[-1]} was changed, and it is protected",)
+    assert staircase(ledger) == [3.0]
+    goal(ledger)
+    assert staircase(ledger) == [3.0, 0.0]
+
+
 @pytest.mark.parametrize("word", ["drop", "discard", "revert", "reject", "DROP", " Discard "])
 def test_every_spelling_of_drop_is_a_drop(ledger: Ledger, word: str) -> None:
     goal(ledger)

@@ -63,6 +63,19 @@ def test_an_answer_can_be_read_as_a_dictionary(repository: Path) -> None:
         goal["colour"]
 
 
+def test_notebooks_show_frontier_progress_and_brief(repository: Path) -> None:
+    ar.goal("val_bpb")
+    for score in (2.5, 2.4):
+        exp = ar.experiment("<script>alert(1)</script> [a](javascript:b)", snapshot=None)
+        ar.decision(exp.id, "keep", score)
+    shown = ar.frontier()._repr_html_() + ar.context()._repr_html_()
+    assert "<svg" in shown
+    assert "<table" in shown
+    assert "2.4" in shown
+    assert "<script" not in shown
+    assert ar.progress()._repr_svg_().startswith("<svg")
+
+
 def test_an_experiment_captures_the_code_that_ran(repository: Path, tmp_path: Path) -> None:
     (repository / "train.py").write_text("LR = 0.2\n")
     (repository / "new.py").write_text("print()\n")

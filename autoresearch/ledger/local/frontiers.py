@@ -52,7 +52,7 @@ _STEPS = (
     .order_by(_f.position)
 )
 _JUDGED = (
-    sa.select(_x.id, _x.metrics, _x.score, _x.state, _x.eligible)
+    sa.select(_x.id, _x.metrics, _x.files, _x.score, _x.eligible)
     .where(*_in_segment(schema.experiments), _x.state == "kept")
     .order_by(_x.position)
 )
@@ -114,7 +114,7 @@ def rejudge(unit: Unit, goal: Goal) -> None:
     """Apply changed constraints and ``min_delta`` to a segment that is there already."""
     where = {"project": goal.project, "segment": goal.segment}
     for row in unit.rows.run(_JUDGED, **where):
-        eligible = row["score"] is not None and not rules.violations(row["metrics"], goal.constraints)
+        eligible = row["score"] is not None and not rules.violations(row["metrics"], goal, row["files"])
         if eligible != row["eligible"]:
             unit.rows.update(schema.experiments, {"id": row["id"]}, eligible=eligible)
     moved(unit, goal, lambda: rebuild(unit, goal))

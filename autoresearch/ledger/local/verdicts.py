@@ -58,7 +58,7 @@ def decide(unit: Unit, request: DecisionRequest) -> Decision:
     )
     position = row["position"] if row["position"] is not None else seq
     best = frontiers.best_before(unit, row["project"], row["segment"], position)
-    standing = _stand(request, score, goal, best, noise)
+    standing = _stand(request, score, goal, best, noise, files=row["files"])
     _store(
         unit,
         request,
@@ -131,10 +131,16 @@ def _samples_of_twins(unit: Unit, row: Row, where: dict[str, Any]) -> Iterator[f
 
 
 def _stand(
-    request: DecisionRequest, score: float | None, goal: Goal, best: Row | None, noise: Noise | None
+    request: DecisionRequest,
+    score: float | None,
+    goal: Goal,
+    best: Row | None,
+    noise: Noise | None,
+    *,
+    files: Sequence[str],
 ) -> _Standing:
     kept = request.status == "keep" and score is not None
-    broken = rules.violations(request.metrics, goal.constraints) if kept else ()
+    broken = rules.violations(request.metrics, goal, files) if kept else ()
     eligible = kept and not broken
     gain = None if score is None or best is None else rules.gain(score, best["score"], goal)
     advanced = eligible and score is not None and rules.advances(score, best["score"] if best else None, goal)
