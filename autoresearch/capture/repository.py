@@ -18,7 +18,6 @@ import tempfile
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -80,6 +79,16 @@ _ISOLATED = {
     "GIT_CONFIG_SYSTEM": os.devnull,
     "GIT_CONFIG_COUNT": "0",
     "GIT_CONFIG_PARAMETERS": "",
+    "GIT_ATTR_NOSYSTEM": "1",
+}
+
+_EMPTY_TREE = {
+    "sha1": "4b825dc642cb6eb9a060e54bf8d69288fbee4904",
+    "sha256": "6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321",
+}
+_EMPTY_BLOB = {
+    "sha1": "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391",
+    "sha256": "473a0f4c3be8a93681a267e3b1e9a7dcda1185436fe141f7749120a303721813",
 }
 
 _TAKEN_OVER = frozenset(
@@ -205,6 +214,7 @@ class Repository:
         common_dir: The git directory that all its working trees share.
         commit: Full name of the commit at HEAD; None before the first.
         branch: Short name of the branch at HEAD; None when detached.
+        config: The configuration in effect, last value of each key; keys in lower case up to a subsection.
     """
 
     root: Path
@@ -213,26 +223,22 @@ class Repository:
     commit: str | None
     branch: str | None
 
-    @cached_property
-    def config(self) -> dict[str, str]:
-        """The configuration in effect, last value of each key; keys in lower case up to a subsection.
-
-        Raises:
-            CaptureError: It cannot be read.
-        """
-        listed = Running(["-C", str(self.root), "config", "-z", "--list"], _QUIET).checked()
-        values = {}
-        for item in listed.split(b"\0")[:-1]:
-            key, _, value = item.partition(b"\n")
-            values[os.fsdecode(key)] = os.fsdecode(value) if _ else "true"
-        return values
+    config: Mapping[str, str]
 
     @property
     def empty_tree(self) -> str:
         """Name of the empty tree in this repository's object format."""
-        if self.config.get("extensions.objectformat") == "sha256":
-            return "6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321"
-        return "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
+        return _EMPTY_TREE.get(self.object_format, _EMPTY_TREE["sha1"])
+
+    @property
+    def empty_blob(self) -> str:
+        """Name of the empty file in this repository's object format."""
+        return _EMPTY_BLOB.get(self.object_format, _EMPTY_BLOB["sha1"])
+
+    @property
+    def object_format(self) -> str:
+        """Hash that names objects."""
+        return self.config.get("extensions.objectformat", "sha1").lower()
 
 
 def find_repository(path: Path) -> Repository | None:
@@ -252,9 +258,11 @@ def find_repository(path: Path) -> Repository | None:
         "--git-common-dir",
         "--show-toplevel",
     ]
+    config = Running(["-C", str(path), "config", "-z", "--list"], _QUIET)
     answer = Running(
         ["-C", str(path), "rev-parse", *asked, "HEAD", "--symbolic-full-name", "HEAD"], _QUIET
     ).finish()
+    listed = config.finish()
     lines = answer.out.decode(errors="surrogateescape").split("\n")[:-1]
     if len(lines) < 5 or lines[1] != "true":
         if not lines and b"not a git repository" in answer.err:
@@ -267,7 +275,19 @@ def find_repository(path: Path) -> Repository | None:
             hint="Its folders must have no line breaks in their names, and core.worktree must not lead elsewhere.",
         )
     commit, branch = _head(root, lines[5:], answer.code)
-    return Repository(root, Path(lines[2]), Path(path, lines[3]).resolve(), commit, branch)
+    if listed.code:
+        raise _failure(["config"], listed.err)
+    return Repository(
+        root, Path(lines[2]), Path(path, lines[3]).resolve(), commit, branch, _values(listed.out)
+    )
+
+
+def _values(listed: bytes) -> dict[str, str]:
+    values = {}
+    for item in listed.split(b"\0")[:-1]:
+        key, given, value = item.partition(b"\n")
+        values[os.fsdecode(key)] = os.fsdecode(value) if given else "true"
+    return values
 
 
 def start_listing(folder: Path) -> Running | None:
@@ -390,8 +410,22 @@ class Scratch:
         """
         return self.start(*arguments, stdin=stdin).checked()
 
+    @property
+    def may_convert(self) -> bool:
+        """Whether something besides ``.gitattributes`` files may make git change line endings or encodings."""
+        config = self.repository.config
+        home = os.environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config")  # noqa: PTH111  keeps an odd HOME as it is
+        return (
+            "core.autocrlf" in config
+            or "core.attributesfile" in config
+            or (self.folder / "info" / "attributes").exists()
+            or Path(home, "git", "attributes").exists()
+        )
+
     def override_attributes(self, paths: list[bytes], attributes: bytes) -> None:
         """Give some paths attributes that win over all others."""
+        if not paths:
+            return
         with (self.folder / "info" / "attributes").open("ab") as file:
             file.writelines(b"\n" + _attribute_pattern(path) + b" " + attributes for path in paths)
 
@@ -416,7 +450,7 @@ class Scratch:
 def _config(values: Mapping[str, str]) -> bytes:
     lines = [
         b"[core]\n\trepositoryFormatVersion = 1\n\tbare = false\n\tsafecrlf = false\n",
-        b"\tfsmonitor = false\n\tuntrackedCache = false\n\tlooseCompression = 0\n\thooksPath = /dev/null\n",
+        b"\tfsmonitor = false\n\tuntrackedCache = false\n\thooksPath = /dev/null\n",
     ]
     for key in sorted(_TAKEN_OVER & values.keys()):
         section, _, name = key.rpartition(".")

@@ -43,9 +43,7 @@ def apply_patch(repository: Path, commit: str | None, patch: bytes, destination:
             _read_commit(scratch, commit)
         if b"diff --git " in patch:
             _apply(scratch, patch)
-        verbatim = verbatim_paths(patch)
-        if verbatim:
-            scratch.override_attributes(verbatim, RAW)
+        scratch.override_attributes(verbatim_paths(patch), RAW)
         scratch.run("checkout-index", "--all", "--force", "--quiet")
         return _notices(scratch)
 

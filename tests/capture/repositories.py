@@ -45,7 +45,7 @@ def contents(folder: Path) -> dict[bytes, tuple[str, bytes]]:
     top = os.fsencode(folder)
     for place, folders, files in os.walk(top):
         folders[:] = [name for name in folders if name != b".git"]
-        for name in [*files, *folders]:
+        for name in sorted({*files, *folders} - {b".git"}):
             path = os.path.join(place, name)  # noqa: PTH118  names are bytes here
             state = os.lstat(path)
             key = path[len(top) + 1 :]
