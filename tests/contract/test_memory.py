@@ -31,9 +31,11 @@ def remark(ledger: Ledger, text: str, about: str | None = None) -> None:
 def test_search_finds_words_of_notes_and_diffs(ledger: Ledger) -> None:
     opened = session(ledger).id
     warm = experiment(ledger, opened, note="lr too hot early; added a warmup of 200 steps")
-    knob = experiment(ledger, opened, note="smaller steps", change=patch("0.04", "0.02"))
+    knob = experiment(ledger, opened, note="smaller steps", change=patch("0.04", "0.02"), files=("train.py",))
     assert [m.experiment_id for m in ledger.memory.search(PROJECT, "warmup steps")] == [warm.id]
-    assert [m.experiment_id for m in ledger.memory.search(PROJECT, "DEPTH")] == [knob.id]
+    assert [m.experiment_id for m in ledger.memory.search(PROJECT, "LR 0.02")] == [knob.id]
+    assert [m.experiment_id for m in ledger.memory.search(PROJECT, "train.py")] == [knob.id]
+    assert ledger.memory.search(PROJECT, "DEPTH") == (), "what stands around a change was not changed"
     assert {m.number for m in ledger.memory.search(PROJECT, "warm hamster steps")} == {1, 2}
     assert ledger.memory.search(PROJECT, "hamster") == ()
 

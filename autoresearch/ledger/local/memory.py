@@ -152,7 +152,7 @@ def _similar(unit: Unit, project: str, change: str, *, patch: bool) -> list[tupl
         return []
     found = []
     for row in _matching(unit, project, words[:_MAX_WORDS], " OR ", 50):
-        other = changes.changed_lines(row["change"]) if patch else [row["excerpt"]]
+        other = row["change"].splitlines()[1:] if patch else [row["excerpt"]]
         score = changes.similarity(lines, other)
         if score >= _NEAR or not patch:
             found.append((row["experiment_id"], min(score, 0.89), row["excerpt"]))

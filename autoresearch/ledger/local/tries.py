@@ -18,6 +18,7 @@ __all__ = ["bare", "edits_of", "judged", "remember"]
 _MAX_SUBJECTS = 20
 _MAX_VALUES = 12
 _MAX_INDEXED = 64 * 1024
+_MAX_NAMED = 50
 
 _INDEX = sa.text(
     "INSERT INTO search (note, change, organization, project, experiment_id) "
@@ -61,7 +62,10 @@ def remember(unit: Unit, request: ExperimentRequest, *, number: int, segment: in
             for ordinal, edit in enumerate(edits)
         ),
     )
-    values = {"note": request.note, "change": request.change[:_MAX_INDEXED], "project": request.project}
+    # Only what changed: by its context lines every change of a file would be like every other.
+    changed = changes.changed_lines(request.change) if request.change else []
+    text = "\n".join([" ".join(request.files[:_MAX_NAMED]), *changed])[:_MAX_INDEXED]
+    values = {"note": request.note, "change": text, "project": request.project}
     unit.rows.connection.execute(
         _INDEX, {**values, "organization": unit.rows.organization, "experiment_id": request.id}
     )
