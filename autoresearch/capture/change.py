@@ -22,7 +22,7 @@ _ATTEMPTS = 3
 _MAX_FILES = 10_000
 _MAX_DEPTH = 5
 _DIFF = (
-    "diff", "--patch-with-raw", "--binary", "--full-index", "--no-color", "--no-ext-diff", "--no-textconv", "--find-renames",
+    "diff", "--patch-with-raw", "--binary", "--full-index", "--no-color", "--no-ext-diff", "--no-textconv",
     "--ignore-submodules=all", "--src-prefix=a/", "--dst-prefix=b/", "--unified=3", "--inter-hunk-context=0",
 )  # fmt: skip
 
@@ -108,7 +108,9 @@ def _patch(scratch: Scratch, survey: Survey, max_bytes: int) -> _Patch:
         patch.begin(survey.verbatim)
         without = [f":(top,exclude,literal){os.fsdecode(path)}" for path in survey.leave]
         only = [":(top)", *without] if without else []
-        asked = scratch.start(*_DIFF, survey.base, "--", *only, environment={"GIT_LITERAL_PATHSPECS": "0"})
+        asked = scratch.start(
+            *_DIFF, survey.renames, survey.base, "--", *only, environment={"GIT_LITERAL_PATHSPECS": "0"}
+        )
         patch.read(asked.chunks())
     if patch.truncated:
         survey.notices.add(

@@ -188,10 +188,13 @@ class _Taking:
     def take(self, listing: Listing, started_ns: int) -> Snapshot:
         self.notices = listing.notices
         names = set(listing.names)
+        left_out = list(listing.left_out)
+        for name in sorted(names - self.same.keys()):
+            self._open_module(name, names, left_out)
         self._keep_only(names)
         for name in sorted(names - self.same.keys()):
             self._look_at(name)
-        for name in listing.left_out:
+        for name in left_out:
             self._omit(name, _EXCLUDED, digest=None)
         others = hashlib.sha256(repr(sorted(self.entries)).encode()).hexdigest()
         reused = len(self.same)
@@ -249,8 +252,6 @@ class _Taking:
             return
         if stat.S_ISLNK(state.st_mode):
             self._link(name)
-        elif stat.S_ISDIR(state.st_mode):
-            self._module(name.rstrip(b"/") + b"/")
         elif not stat.S_ISREG(state.st_mode):
             self.notices.add("Neither files nor links, so not in the snapshot", [path_text(name)])
         elif self.max_file is not None and state.st_size > self.max_file:
@@ -258,14 +259,21 @@ class _Taking:
         else:
             self.unread.append(name)
 
-    def _module(self, prefix: bytes) -> None:
-        """A submodule, which git lists as one name."""
+    def _open_module(self, name: bytes, names: set[bytes], left_out: list[bytes]) -> None:
+        """Put the files of a submodule, which git lists as one name, in its place."""
+        try:
+            if not stat.S_ISDIR(os.lstat(self.top + name).st_mode):
+                return
+        except OSError:
+            return
+        prefix = name.rstrip(b"/") + b"/"
         inner = Lister(Path(os.fsdecode(self.top + prefix)), everything=self.everything).finish()
-        for path in sorted(inner.names):
-            if prefix + path not in self.same:
-                self._look_at(prefix + path)
-        for path in inner.left_out:
-            self._omit(prefix + path, _EXCLUDED, digest=None)
+        names.remove(name)
+        new = {prefix + path for path in inner.names}
+        names |= new
+        left_out.extend(prefix + path for path in inner.left_out)
+        for path in sorted(new - self.same.keys()):
+            self._open_module(path, names, left_out)
 
     def _add(self, name: bytes, mode: int, size: int, digest: str) -> None:
         self.entries.append(TreeEntry(path_text(name), "100755" if mode & 0o100 else "100644", size, digest))

@@ -97,6 +97,12 @@ class Survey:
         """Paths that were changed by somebody since they were chosen."""
         return [path for path, times in self._times.items() if _times(self._state(path)) != times]
 
+    @property
+    def renames(self) -> str:
+        """The option for renames: ``git apply`` takes none where a file and a folder of one name change places."""
+        clash = self._forget & _above(self.sizes) or self.sizes.keys() & _above(self._forget)
+        return "--no-renames" if clash else "--find-renames"
+
     def largest(self, names: Iterable[bytes]) -> list[str]:
         """The three largest of some paths, with their sizes."""
         known = [(size, path_text(name)) for name in names if (size := self.sizes.get(name, 0))]
@@ -230,6 +236,17 @@ class Survey:
 
 def _times(state: os.stat_result | None) -> tuple[int, int, int]:
     return (state.st_mtime_ns, state.st_size, state.st_ino) if state else (0, 0, 0)
+
+
+def _above(paths: Iterable[bytes]) -> set[bytes]:
+    """Every folder that some paths lie in."""
+    found: set[bytes] = set()
+    for path in paths:
+        folder = path.rpartition(b"/")[0]
+        while folder and folder not in found:
+            found.add(folder)
+            folder = folder.rpartition(b"/")[0]
+    return found
 
 
 def _lines(paths: Iterable[bytes]) -> bytes:

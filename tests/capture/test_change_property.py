@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from autoresearch.capture.change import capture_change
@@ -147,6 +147,14 @@ def arm(clone: Path) -> Path:
     return trace
 
 
+@example(
+    base={b"a": ("link", b"same")},
+    edited={b"a/b": ("link", b"same")},
+    attributes=[],
+    later=[],
+    config=[],
+    staged="",
+)
 @settings(max_examples=70)
 @given(
     base=STATES,

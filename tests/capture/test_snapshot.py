@@ -221,13 +221,12 @@ def test_links_are_kept_as_links_and_never_followed(tmp_path: Path, objects: Obj
 
 
 def test_a_tracked_file_behind_a_link_is_not_followed(tmp_path: Path, objects: Objects) -> None:
-    code = repository(tmp_path / "code", {"lib/a": b"1", "b": b"2"})
-    write(tmp_path, "secret/a", b"secret")
-    (code / "lib" / "a").unlink()
-    (code / "lib").rmdir()
-    (code / "lib").symlink_to(tmp_path / "secret")
+    code, cache = repository(tmp_path / "code", {"lib/a": b"1", "b": b"2"}), tmp_path / "cache"
+    snap(code, objects, cache)
+    (code / "lib").rename(tmp_path / "elsewhere")
+    (code / "lib").symlink_to(tmp_path / "elsewhere")
 
-    assert paths(snap(code, objects)) == ["b", "lib"]
+    assert paths(snap(code, objects)) == paths(snap(code, objects, cache)) == ["b", "lib"]
 
 
 def test_large_files_are_named_with_their_digest_and_not_stored(tmp_path: Path, objects: Objects) -> None:
@@ -379,7 +378,9 @@ def test_submodules_and_nested_repositories_are_part_of_the_tree(tmp_path: Path,
         "sub/new.py",
         "train.py",
     ]
-    assert snap(code, objects, tmp_path / "cache").tree == snap(code, objects).tree
+    again = snap(code, objects, tmp_path / "cache")
+    assert again.tree == snap(code, objects).tree
+    assert again.reused == len(snapshot.tree)
 
 
 def test_a_folder_that_the_repository_around_it_ignores_is_listed_all_the_same(
