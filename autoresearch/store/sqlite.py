@@ -55,6 +55,8 @@ class Database:
                 self._engine.dispose()
                 raise
         _open.add(self)
+        # One that nobody closed is closed when nobody holds it any more, at the latest when the interpreter ends.
+        weakref.finalize(self, self._engine.dispose)
 
     @contextlib.contextmanager
     def write(self) -> Iterator[sa.Connection]:

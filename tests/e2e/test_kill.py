@@ -7,6 +7,7 @@ import os
 import random
 import signal
 import subprocess
+import time
 import warnings
 from pathlib import Path
 from typing import Any
@@ -21,28 +22,47 @@ from tests.contract_helpers import staircase
 PROJECT = "char-lm"
 
 
+def step(workspace: Workspace, rng: random.Random, acknowledge: int) -> None:
+    """Record, log, judge and promote once; each answer is acknowledged as soon as it was given."""
+
+    def say(*what: object) -> None:
+        os.write(acknowledge, f"{json.dumps(what)}\n".encode())
+
+    folder = workspace.path
+    (folder / "train.py").write_text(f"LR = {rng.random()}\n" * rng.randrange(1, 400))
+    (folder / f"new_{rng.randrange(20)}.txt").write_bytes(rng.randbytes(rng.randrange(1, 30_000)))
+    made = workspace.experiment("another rate", config={"lr": rng.random()})
+    say("experiment", made.id, made.diff and made.diff.digest)
+    version = workspace.artifact("model", "train.py", produced_by=made.id)
+    say("version", version.version, version.tree)
+    given = workspace.decision(made.id, rng.choice(["keep", "keep", "drop", "crash"]), score=rng.random())
+    say("decision", given.id, made.id, given.score)
+    moved = workspace.promote("model", "production", version.version)
+    say("promoted", moved.version)
+
+
 def work(folder: Path, home: Path, acknowledge: int, seed: int, after: float) -> None:
-    """Record, judge, log and promote without end; each answer is acknowledged once it was given."""
+    """Steps without end, until the alarm."""
     rng = random.Random(seed)
     # The default action of this signal ends the process at once, wherever it is, as a kill does.
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     with Workspace.open(folder, project=PROJECT, home=home) as workspace:
         signal.setitimer(signal.ITIMER_REAL, after)
         while True:
-            (folder / "train.py").write_text(f"LR = {rng.random()}\n" * rng.randrange(1, 400))
-            (folder / f"new_{rng.randrange(20)}.txt").write_bytes(rng.randbytes(rng.randrange(1, 30_000)))
-            made = workspace.experiment("another rate", config={"lr": rng.random()})
-            os.write(
-                acknowledge,
-                f"{json.dumps(['experiment', made.id, made.diff and made.diff.digest])}\n".encode(),
-            )
-            version = workspace.artifact("model", "train.py", produced_by=made.id)
-            os.write(acknowledge, f"{json.dumps(['version', version.version, version.tree])}\n".encode())
-            status = rng.choice(["keep", "keep", "drop", "crash"])
-            given = workspace.decision(made.id, status, score=rng.random())
-            os.write(acknowledge, f"{json.dumps(['decision', given.id, made.id, given.score])}\n".encode())
-            moved = workspace.promote("model", "production", version.version)
-            os.write(acknowledge, f"{json.dumps(['promoted', moved.version])}\n".encode())
+            step(workspace, rng, acknowledge)
+
+
+def usual_seconds(folder: Path, home: Path) -> float:
+    """How long a step takes on this machine as it is now, so that kills fall within one or two."""
+    with (
+        Workspace.open(folder, project=PROJECT, home=home) as workspace,
+        Path(os.devnull).open("wb") as nowhere,
+    ):
+        workspace.goal("val_bpb")
+        for _ in range(3):
+            begun = time.monotonic()
+            step(workspace, random.Random(), nowhere.fileno())
+        return time.monotonic() - begun
 
 
 def killed(folder: Path, home: Path, seed: int, after: float) -> list[list[Any]]:
@@ -108,12 +128,11 @@ def test_a_store_killed_at_any_instruction_holds_exactly_what_was_acknowledged(
     (folder / "train.py").write_text("LR = 0.1\n")
     for command in (["init", "-q"], ["add", "."], [*identity, "commit", "-qm", "begin"]):
         subprocess.run(["git", *command], cwd=folder, check=True)
-    with Workspace.open(folder, project=PROJECT, home=home) as workspace:
-        workspace.goal("val_bpb")
+    usual = usual_seconds(folder, home)
     rng = random.Random(7)
     acknowledged: list[list[Any]] = []
     for seed in range(200 if soak else 25):
-        acknowledged += killed(folder, home, seed, rng.uniform(0.001, 0.25))
+        acknowledged += killed(folder, home, seed, rng.uniform(0.001, 4 * usual))
         if not soak or seed % 10 == 9:
             check(home, acknowledged)
     check(home, acknowledged)
