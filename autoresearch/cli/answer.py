@@ -8,7 +8,19 @@ from typing import Any, Literal
 
 from autoresearch.cli.face import View
 
-__all__ = ["Answer", "Block", "Cell", "Column", "Drawing", "Facts", "Prose", "Quoted", "Table", "shown"]
+__all__ = [
+    "Answer",
+    "Block",
+    "Cell",
+    "Column",
+    "Drawing",
+    "Facts",
+    "Kind",
+    "Prose",
+    "Quoted",
+    "Table",
+    "shown",
+]
 
 Cell = str | int | float | None
 Kind = Literal["text", "number", "score", "gain", "state", "flexible"]
@@ -16,10 +28,11 @@ Kind = Literal["text", "number", "score", "gain", "state", "flexible"]
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column; ``flexible`` ones share the width that the others leave, scores and gains are numbers."""
+    """A column; ``flexible`` ones share the width that the others leave, ``optional`` ones go where it is narrow."""
 
     name: str
     kind: Kind = "text"
+    optional: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from autoresearch.errors import UsageError
 if TYPE_CHECKING:
     from autoresearch.loop.demo import DemoResult
     from autoresearch.loop.display import Display
+    from autoresearch.track.checkup import Check
 
 __all__ = ["app", "demo", "doctor", "fsck", "gc"]
 
@@ -70,7 +71,7 @@ def doctor(context: typer.Context) -> Answer:
     from autoresearch.track.checkup import check_up
 
     face = the_face(context)
-    checks = check_up(face.directory, project=face.project, home=face.home)
+    checks = check_up(project=face.project, home=face.home)
     columns = [
         Column("check"),
         Column("state", "state"),
@@ -82,9 +83,14 @@ def doctor(context: typer.Context) -> Answer:
     return Answer(
         document={"ok": not failed, "checks": [asdict(check) for check in checks]},
         ids=[f"{check.name}: {check.state}" for check in checks],
-        blocks=[Table(columns, rows)],
+        blocks=[Facts([(check.name, _said(check)) for check in checks])],
+        brief=[Table(columns, rows)],
         exit_code=1 if failed else 0,
     )
+
+
+def _said(check: Check) -> str:
+    return f"{check.state}: {check.found}" + (f" -> {check.advice}" if check.advice else "")
 
 
 @command(app, "demo", "demo", "demo --seed 1 --trials 12", "demo --json")
@@ -113,29 +119,30 @@ def demo(
             seed=seed,
             trials=trials,
             home=face.home,
-            directory=None if directory is None else face.directory / directory,
+            directory=directory,
             on_event=listener,
         )
-    rows: list[tuple[str, Cell]] = [
-        ("project", result.project),
-        ("directory", result.directory),
-        ("baseline", result.baseline["mean"]),
-        ("best", result.best),
-        (
-            "experiments",
-            f"{result.experiments}: {result.kept} kept, {result.dropped} dropped, {result.crashed} crashed",
-        ),
-        (
-            "winner",
-            f"{result.winner['artifact']}:{result.winner['version']}, experiment {result.winner['experiment']}",
-        ),
-    ]
     return Answer(
         document=result.document(),
         ids=[result.project],
         blocks=[Drawing(lambda view: _report(result, face, view))],
-        brief=[Facts(rows)],
+        brief=[_brief(result)],
         following=f"autoresearch -C {result.directory} context",
+    )
+
+
+def _brief(result: DemoResult) -> Facts:
+    winner = result.winner
+    counts = f"{result.kept} kept, {result.dropped} dropped, {result.crashed} crashed"
+    return Facts(
+        [
+            ("project", result.project),
+            ("directory", result.directory),
+            ("baseline", result.baseline["mean"]),
+            ("best", result.best),
+            ("experiments", f"{result.experiments}: {counts}"),
+            ("winner", f"{winner['artifact']}:{winner['version']}, experiment {winner['experiment']}"),
+        ]
     )
 
 

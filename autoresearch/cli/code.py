@@ -11,7 +11,7 @@ import typer
 
 from autoresearch.cli.answer import Answer, Cell, Drawing, Facts, Quoted, shown
 from autoresearch.cli.declaring import ExperimentRef, command, complete_experiments
-from autoresearch.cli.face import View, the_face, workspace_of
+from autoresearch.cli.face import View, workspace_of
 from autoresearch.cli.paper import painted, visible
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ def checkout(
 
     with workspace_of(context) as workspace:
         one = workspace.find(experiment)
-        place = (workspace.path / directory).resolve()
+        place = directory.resolve()
         notices = write_code(workspace, one, place)
         rows: list[tuple[str, Cell]] = [("experiment", one.number), ("written to", str(place))]
         return Answer(
@@ -117,6 +117,21 @@ def checkout(
             blocks=[Facts(rows)],
             notices=notices,
         )
+
+
+_Words = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[-- COMMAND...]", help="What to run; else the recorded command.", show_default=False
+    ),
+]
+_Repeats = Annotated[int, typer.Option(metavar="N", min=1, max=1000, help="Runs, each with the next SEED.")]
+_Timeout = Annotated[
+    float | None, typer.Option(metavar="S", help="Wall-clock seconds of one run; else the goal's.")
+]
+_KeepDir = Annotated[
+    Path | None, typer.Option(metavar="DIR", help="New folder in which code and output stay.")
+]
 
 
 @command(
@@ -129,22 +144,11 @@ def checkout(
 def reproduce(
     context: typer.Context,
     experiment: ExperimentRef,
-    words: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="[-- COMMAND...]", help="What to run; else the recorded command.", show_default=False
-        ),
-    ] = None,
+    words: _Words = None,
     *,
-    repeats: Annotated[
-        int, typer.Option(metavar="N", min=1, max=1000, help="Runs, each with the next SEED.")
-    ] = 1,
-    timeout: Annotated[
-        float | None, typer.Option(metavar="S", help="Wall-clock seconds of one run; else the goal's.")
-    ] = None,
-    keep_dir: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="New folder in which code and output stay.")
-    ] = None,
+    repeats: _Repeats = 1,
+    timeout: _Timeout = None,
+    keep_dir: _KeepDir = None,
 ) -> Answer:
     """Run an experiment again and compare the scores.
 
@@ -160,7 +164,7 @@ def reproduce(
             repeats=repeats,
             timeout=timeout,
             command=tuple(words or ()),
-            keep_dir=None if keep_dir is None else the_face(context).directory / keep_dir,
+            keep_dir=keep_dir,
         )
     return Answer(
         document=result.document(),

@@ -21,7 +21,7 @@ __all__ = [
     "pairs",
 ]
 
-Function = TypeVar("Function", bound=Callable[..., Any])
+_Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
 class Command(TyperCommand):
@@ -53,7 +53,7 @@ class Group(TyperGroup):
             formatter.write(f"\n{self.epilog}\n")
 
 
-def command(app: typer.Typer, name: str, *examples: str) -> Callable[[Function], Function]:
+def command(app: typer.Typer, name: str, *examples: str) -> Callable[[_Function], _Function]:
     """Declare a function as a command, with examples of what stands after the program's name."""
     return app.command(name, cls=Command, epilog=_epilog(examples))
 

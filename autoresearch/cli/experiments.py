@@ -27,7 +27,7 @@ def experiment_table(experiments: Sequence[Experiment]) -> Table:
         Column("score", "score"),
         Column("gain", "gain"),
         Column("note", "flexible"),
-        Column("reason", "flexible"),
+        Column("reason", "flexible", optional=True),
     ]
     rows: list[list[Cell]] = [[e.number, e.state, e.score, e.gain, e.note, e.reason] for e in experiments]
     return Table(columns, rows, empty="no experiment")
@@ -42,7 +42,7 @@ def match_table(matches: Sequence[Match]) -> Table:
         Column("score", "score"),
         Column("gain", "gain"),
         Column("note", "flexible"),
-        Column("found", "flexible"),
+        Column("found", "flexible", optional=True),
     ]
     rows: list[list[Cell]] = [
         [m.number, f"{m.likeness:.2f}", m.state, m.score, m.gain, m.note, m.excerpt] for m in matches
@@ -88,7 +88,7 @@ def _about(
         ("on the frontier", "yes" if one.on_frontier else None),
         ("note", None if "\n" in one.note else one.note or None),
         ("reason", None if "\n" in one.reason else one.reason or None),
-        ("standing", last.standing if last else None),
+        ("standing", last.standing if last and last.standing != one.reason else None),
         ("violations", "; ".join(last.violations) or None if last else None),
         ("metrics", ", ".join(f"{name}={value}" for name, value in one.metrics.items()) or None),
         ("seconds", one.seconds),

@@ -59,7 +59,6 @@ class Face:
 
     form: Form
     view: View = View()
-    directory: Path = Path()
     project: str | None = None
     home: Path | None = None
 
@@ -73,7 +72,7 @@ class Face:
         """The workspace that was asked for, closed at the end of the block."""
         from autoresearch.track.workspace import Workspace
 
-        with Workspace.open(self.directory, project=self.project, home=self.home) as workspace:
+        with Workspace.open(project=self.project, home=self.home) as workspace:
             yield workspace
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import sys
 from collections import deque
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from autoresearch.cli.answer import Answer, Cell, Column, Prose, Table, shown
+from autoresearch.cli.answer import Answer, Cell, Column, Table, shown
 from autoresearch.cli.declaring import ExperimentRef, command
 from autoresearch.cli.experiments import experiment_answer, match_table
 from autoresearch.cli.face import workspace_of
@@ -23,7 +24,7 @@ __all__ = ["app", "events", "search", "show", "tried"]
 
 app = typer.Typer(rich_markup_mode=None)
 
-Limit = Annotated[int, typer.Option(metavar="N", min=1, max=1000, help="At most this many.")]
+_Limit = Annotated[int, typer.Option(metavar="N", min=1, max=1000, help="At most this many.")]
 
 
 @command(app, "search", 'search "warm-up"', "search schedule --limit 3 --json")
@@ -31,7 +32,7 @@ def search(
     context: typer.Context,
     text: Annotated[str, typer.Argument(metavar="TEXT", help="Words.")],
     *,
-    limit: Limit = 10,
+    limit: _Limit = 10,
 ) -> Answer:
     """Find experiments by words in their note or diff, best match first."""
     with workspace_of(context) as workspace:
@@ -54,7 +55,7 @@ def tried(
     diff: Annotated[
         str | None, typer.Option(metavar="FILE", help="A patch; - reads it from standard input.")
     ] = None,
-    limit: Limit = 10,
+    limit: _Limit = 10,
 ) -> Answer:
     """Ask whether something like a change was tried, most alike first."""
     if (change is None) == (diff is None):
@@ -113,31 +114,39 @@ def events(
         cursor = None if since is None else str(since)
         found = every(lambda more: memory.events(project=project, limit=1000, cursor=more or cursor))
         items = list(islice(found, limit)) if since is not None else list(deque(found, maxlen=limit))
-        columns = [
-            Column("seq", "number"),
-            Column("at"),
-            Column("by"),
-            Column("project") if everywhere else Column("subject"),
-            Column("what"),
-            Column("after", "flexible"),
-        ]
-        rows = [_row(event, everywhere=everywhere) for event in items]
         return Answer(
             document={"project": project, "events": [shown(event) for event in items]},
             ids=[str(event.seq) for event in items],
-            blocks=[Table(columns, rows, empty="nothing happened")] if items else [Prose("nothing happened")],
+            blocks=[_history(items, everywhere=everywhere)],
+            brief=[_full_history(items)],
             following=f"autoresearch events --since {items[-1].seq}" if items else "",
         )
 
 
-def _row(event: Event, *, everywhere: bool) -> list[Cell]:
-    at = event.recorded_at.isoformat(sep=" ", timespec="seconds").removesuffix("+00:00")
-    after = json.dumps(event.after, ensure_ascii=False) if event.after else ""
-    return [
-        event.seq,
-        at,
-        str(event.actor),
-        event.project if everywhere else event.subject,
-        event.kind,
-        after,
+def _history(events: Sequence[Event], *, everywhere: bool) -> Table:
+    columns = [
+        Column("seq", "number"),
+        Column("at"),
+        Column("by"),
+        Column("what"),
+        Column("after", "flexible"),
     ]
+    rows: list[list[Cell]] = []
+    for event in events:
+        at = event.recorded_at.isoformat(sep=" ", timespec="seconds").removesuffix("+00:00")
+        what = f"{event.project}: {event.kind}" if everywhere else event.kind
+        rows.append([event.seq, at, event.actor.name, what, _after(event)])
+    return Table(columns, rows, empty="nothing happened")
+
+
+def _full_history(events: Sequence[Event]) -> Table:
+    columns = [Column(name) for name in ("seq", "at", "by", "project", "what", "subject", "after")]
+    rows: list[list[Cell]] = [
+        [e.seq, e.recorded_at.isoformat(), str(e.actor), e.project, e.kind, e.subject, _after(e)]
+        for e in events
+    ]
+    return Table(columns, rows)
+
+
+def _after(event: Event) -> str:
+    return json.dumps(event.after, ensure_ascii=False) if event.after else ""

@@ -53,9 +53,8 @@ def import_file(
     """
     from autoresearch.track.exchanging import import_log
 
-    place = the_face(context).directory / file
     with workspace_of(context) as workspace:
-        result = import_log(workspace, place, metric=metric, direction=direction, segment_by=segment_by)
+        result = import_log(workspace, file, metric=metric, direction=direction, segment_by=segment_by)
     blocks: list[Facts | Table] = [_summary(result)]
     if segment_by is not None:
         blocks.append(_segments(result))
@@ -156,7 +155,7 @@ def export_project(
 
         document = json.loads(text) if face.form == "json" else {}
         return Answer(document=document, ids=[name], raw=text.encode())
-    place = (face.directory / output).resolve()
+    place = output.resolve()
     _write(place, text.encode(), replace=force)
     rows: list[tuple[str, Cell]] = [
         ("project", name),

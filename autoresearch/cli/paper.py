@@ -38,6 +38,7 @@ _CELL = 10_000
 _GAP = "  "
 _RIGHT: frozenset[Kind] = frozenset({"number", "score", "gain"})
 _LEAST = 16
+_NARROW = 110
 
 
 def as_bytes(answer: Answer, face: Face) -> bytes:
@@ -157,7 +158,12 @@ def _table(table: Table, view: View) -> Iterator[str]:
     columns = table.columns
     cells = [[_readable(cell, c.kind) for cell, c in zip(row, columns, strict=True)] for row in table.rows]
     # A column in which nobody said anything is left out.
-    used = [place for place in range(len(columns)) if any(row[place].strip("-") for row in cells)]
+    narrow = view.width is not None and view.width < _NARROW
+    used = [
+        place
+        for place, column in enumerate(columns)
+        if any(row[place].strip("-") for row in cells) and not (narrow and column.optional)
+    ]
     columns, cells = [columns[n] for n in used], [[row[n] for n in used] for row in cells]
     widths = _widths(columns, cells, view)
     yield _line([c.name for c in columns], columns, widths, view, head=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,6 +12,7 @@ from typer.core import TyperGroup
 
 from autoresearch.cli.face import FORMATS, Face, form_of, present_view
 from autoresearch.cli.table import COMMANDS, SECTIONS, Lazy
+from autoresearch.errors import NotFound
 
 __all__ = ["Root", "app"]
 
@@ -64,45 +66,57 @@ def _version(asked: bool) -> None:  # noqa: FBT001  how typer calls it
         raise typer.Exit
 
 
+_Form = Annotated[
+    str | None,
+    typer.Option(
+        "--format",
+        metavar="FORMAT",
+        help=f"One of {', '.join(FORMATS)}; else AUTORESEARCH_FORMAT, else auto.",
+    ),
+]
+_Json = Annotated[bool, typer.Option("--json", help="One JSON document; the same as --format json.")]
+_Quiet = Annotated[
+    bool, typer.Option("--quiet", "-q", help="Ids alone, one a line; the same as --format quiet.")
+]
+_Project = Annotated[
+    str | None, typer.Option("--project", metavar="NAME", help="Another project than the folder's own.")
+]
+_Home = Annotated[
+    Path | None,
+    typer.Option(
+        "--home", metavar="DIR", help="Folder of the store; else AUTORESEARCH_HOME, else ~/.autoresearch."
+    ),
+]
+_Directory = Annotated[
+    Path,
+    typer.Option(
+        "-C", "--directory", metavar="DIR", help="Work as if started in this folder.", show_default=False
+    ),
+]
+_Version = Annotated[
+    bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+]
+
+
 @app.callback()
-def globals_(
+def _begin(
     context: typer.Context,
     *,
-    form: Annotated[
-        str | None,
-        typer.Option(
-            "--format",
-            metavar="FORMAT",
-            help=f"One of {', '.join(FORMATS)}; else AUTORESEARCH_FORMAT, else auto.",
-        ),
-    ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="One JSON document; the same as --format json.")
-    ] = False,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="Ids alone, one a line; the same as --format quiet.")
-    ] = False,
-    project: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Another project than the folder's own.")
-    ] = None,
-    home: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="DIR", help="Folder of the store; else AUTORESEARCH_HOME, else ~/.autoresearch."
-        ),
-    ] = None,
-    directory: Annotated[
-        Path,
-        typer.Option(
-            "-C", "--directory", metavar="DIR", help="Work as if started in this folder.", show_default=False
-        ),
-    ] = Path(),
-    version: Annotated[  # noqa: ARG001  its callback has ended the run
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
-    ] = False,
+    form: _Form = None,
+    as_json: _Json = False,
+    quiet: _Quiet = False,
+    project: _Project = None,
+    home: _Home = None,
+    directory: _Directory = Path(),
+    version: _Version = False,  # noqa: ARG001  its callback has ended the run
 ) -> None:
     """Run research on code: change something, run it, measure it, keep it or drop it, and know why."""
     asked = form or ("json" if as_json else "quiet" if quiet else None)
     spoken = form_of(asked, out=sys.stdout)
     view = present_view(spoken, out=sys.stdout)
-    context.obj.face = Face(spoken, view, directory, project, home)
+    if not directory.is_dir():
+        raise NotFound(f"There is no folder {str(directory)!r}.", hint="Give -C a folder that is there.")
+    # As git does it: every other path on the line is then relative to that folder.
+    context.with_resource(contextlib.chdir(directory))
+    place = None if home is None else home.expanduser().absolute()
+    context.obj.face = Face(spoken, view, project, place)

@@ -21,7 +21,7 @@ __all__ = ["hoisted", "run"]
 
 _FLAGS = frozenset({"--json", "--quiet", "-q"})
 _VALUES = frozenset({"--format", "--project", "--home", "--directory", "-C"})
-INTERRUPTED = 130
+_INTERRUPTED = 130
 
 
 class _SystemError(AutoresearchError):
@@ -38,7 +38,7 @@ class _StoppedError(AutoresearchError):
     """Ctrl-C."""
 
     code = "interrupted"
-    exit_code = INTERRUPTED
+    exit_code = _INTERRUPTED
 
 
 def hoisted(words: Sequence[str]) -> list[str]:
@@ -108,7 +108,7 @@ def _run(arguments: Sequence[str]) -> int:
             _refuse(error)
         except SystemExit as error:  # the parser's way of ending after help or completion
             return error.code if isinstance(error.code, int) else 0
-        if answer == INTERRUPTED:
+        if answer == _INTERRUPTED:
             raise KeyboardInterrupt
         return answer if isinstance(answer, int) else _write(answer, state) if answer is not None else 0
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["app", "get_artifact", "list_artifacts", "log_artifact", "promote", "show_artifact"]
 
 app = typer.Typer(rich_markup_mode=None)
-artifacts = group(
+_artifacts = group(
     app,
     "artifacts",
     "artifacts",
@@ -29,12 +29,12 @@ artifacts = group(
     without="list",
 )
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of the artifact.")]
-TypeOption = Annotated[str | None, typer.Option("--type", metavar="TYPE", help="Such as model or dataset.")]
+_Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of the artifact.")]
+_Type = Annotated[str | None, typer.Option("--type", metavar="TYPE", help="Such as model or dataset.")]
 
 
-@command(artifacts, "list", "artifacts list", "artifacts list --type model --json")
-def list_artifacts(context: typer.Context, *, kind: TypeOption = None) -> Answer:
+@command(_artifacts, "list", "artifacts list", "artifacts list --type model --json")
+def list_artifacts(context: typer.Context, *, kind: _Type = None) -> Answer:
     """List the artifacts of the store, of one type when it is given."""
     with workspace_of(context) as workspace:
         found = workspace.artifacts(type=kind)
@@ -57,8 +57,8 @@ def list_artifacts(context: typer.Context, *, kind: TypeOption = None) -> Answer
         )
 
 
-@command(artifacts, "show", "artifacts show char-lm", "artifacts show char-lm --json")
-def show_artifact(context: typer.Context, name: Name) -> Answer:
+@command(_artifacts, "show", "artifacts show char-lm", "artifacts show char-lm --json")
+def show_artifact(context: typer.Context, name: _Name) -> Answer:
     """Show the versions of an artifact, with their refs and lineage."""
     from autoresearch.ledger.base import every
 
@@ -96,7 +96,7 @@ def _version_row(version: Version, numbers: dict[str, int]) -> list[Cell]:
     return [version.version, ", ".join(version.refs), version.files, version.size, made, used]
 
 
-@command(artifacts, "get", "artifacts get char-lm ./latest", "artifacts get char-lm:winner ./winner --json")
+@command(_artifacts, "get", "artifacts get char-lm ./latest", "artifacts get char-lm:winner ./winner --json")
 def get_artifact(
     context: typer.Context,
     name: Annotated[
@@ -109,19 +109,19 @@ def get_artifact(
     """Write the files of a version to a new folder."""
     artifact, _, ref = name.partition(":")
     with workspace_of(context) as workspace:
-        place = (workspace.path / directory).resolve()
+        place = directory.resolve()
         return _version(workspace.get_artifact(artifact, ref or "latest", place), str(place))
 
 
 @command(
-    artifacts,
+    _artifacts,
     "log",
     "artifacts log char-lm model/ --produced-by best --type model",
     "artifacts log vocabulary vocab.json --metadata size=96",
 )
 def log_artifact(
     context: typer.Context,
-    name: Name,
+    name: _Name,
     path: Annotated[Path, typer.Argument(metavar="PATH", help="File or folder to keep.")],
     *,
     kind: Annotated[
@@ -155,7 +155,7 @@ def _value(text: str) -> Any:
 @command(app, "promote", "promote char-lm production v3", "promote char-lm production v4 --expected v3")
 def promote(
     context: typer.Context,
-    name: Name,
+    name: _Name,
     ref: Annotated[str, typer.Argument(metavar="REF", help="Such as production.")],
     version: Annotated[str, typer.Argument(metavar="VERSION", help="v3, or another ref.")],
     *,

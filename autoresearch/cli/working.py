@@ -36,7 +36,7 @@ __all__ = [
 app = typer.Typer(rich_markup_mode=None)
 _TAIL = 20_000
 
-sessions = group(
+_sessions = group(
     app,
     "session",
     "session by-hand           # the same as: session open by-hand",
@@ -46,7 +46,7 @@ sessions = group(
     without="list",
     otherwise="open",
 )
-experiments = group(
+_experiments = group(
     app,
     "experiment",
     'experiment --note "cosine schedule"      # the same as: experiment record --note …',
@@ -56,13 +56,13 @@ experiments = group(
     otherwise="record",
 )
 
-SessionRef = Annotated[
+_SessionRef = Annotated[
     str | None,
     typer.Argument(metavar="SESSION", help="Number, tag or id; else the active one.", show_default=False),
 ]
 
 
-@command(sessions, "open", "session open warmup", "session open sweep --branch autoresearch/sweep")
+@command(_sessions, "open", "session open warmup", "session open sweep --branch autoresearch/sweep")
 def open_session(
     context: typer.Context,
     tag: Annotated[str, typer.Argument(metavar="TAG", help="Name of the stretch of work.")],
@@ -75,13 +75,13 @@ def open_session(
         return _session(workspace.session(tag, branch, note=note))
 
 
-@command(sessions, "close", "session close", "session close 3")
-def close_session(context: typer.Context, session: SessionRef = None) -> Answer:
+@command(_sessions, "close", "session close", "session close 3")
+def close_session(context: typer.Context, session: _SessionRef = None) -> Answer:
     """Close a session: nothing more is recorded in it."""
     return _move(context, session, "close")
 
 
-@command(sessions, "reopen", "session reopen 3", "session reopen warmup")
+@command(_sessions, "reopen", "session reopen 3", "session reopen warmup")
 def reopen_session(
     context: typer.Context,
     session: Annotated[str, typer.Argument(metavar="SESSION", help="Number, tag or id.")],
@@ -90,7 +90,7 @@ def reopen_session(
     return _move(context, session, "reopen")
 
 
-@command(sessions, "list", "session list", "session list --json")
+@command(_sessions, "list", "session list", "session list --json")
 def list_sessions(context: typer.Context) -> Answer:
     """List the sessions of the project."""
     from autoresearch.track.sessions import sessions as all_sessions
@@ -140,7 +140,7 @@ def _session(session: Session) -> Answer:
 
 
 @command(
-    experiments,
+    _experiments,
     "record",
     'experiment record --note "lr too hot early; 200 steps of warm-up"',
     'experiment --note "wider heads" --config heads=8 --config lr=0.02 --command "python train.py"',
@@ -229,7 +229,7 @@ def _words(text: str) -> list[str]:
 
 
 @command(
-    experiments,
+    _experiments,
     "list",
     "experiment list",
     "experiment list --state crashed --limit 5",
@@ -270,7 +270,7 @@ def list_experiments(
         )
 
 
-@command(experiments, "show", "experiment show 12", "experiment show best --json")
+@command(_experiments, "show", "experiment show 12", "experiment show best --json")
 def show_experiment(context: typer.Context, experiment: ExperimentRef) -> Answer:
     """Show one experiment and its verdicts; the same as `autoresearch show`."""
     with workspace_of(context) as workspace:

@@ -12,9 +12,10 @@ from statistics import fmean
 from typing import Any
 
 from autoresearch.errors import Conflict, Invalid
-from autoresearch.loop.runner import clean_environment, run_command, stoppable
-from autoresearch.loop.scoring import Outcome, score_run
+from autoresearch.loop.runner import Run, clean_environment, run_command, stoppable
+from autoresearch.loop.scoring import score_run
 from autoresearch.records.experiment import Experiment
+from autoresearch.records.frontier import Frontier
 from autoresearch.track.materializing import write_code
 from autoresearch.track.workspace import Workspace
 
@@ -110,33 +111,9 @@ def reproduce(
                 seconds=limit,
                 environment=clean_environment({"SEED": str(seed)}),
             )
-            runs.seconds, runs.log_tail, runs.timed_out = (
-                runs.seconds + done.seconds,
-                done.log_tail,
-                done.timed_out,
-            )
-            if not runs.take(score_run(done, frontier.goal.metric)):
+            if not runs.take(done, frontier.goal.metric):
                 break
-    noise = frontier.noise.sd if frontier.noise else None
-    reproduced = fmean(runs.samples) if runs.samples and not runs.reason else None
-    difference = None if reproduced is None else reproduced - score
-    return Reproduction(
-        experiment=experiment.number,
-        metric=frontier.goal.metric,
-        score=score,
-        reproduced=reproduced,
-        samples=tuple(runs.samples),
-        difference=difference,
-        noise=noise,
-        within=difference is not None and abs(difference) <= _SIGMAS * (noise or 0.0),
-        reason=runs.reason,
-        timed_out=runs.timed_out,
-        seconds=round(runs.seconds, 3),
-        command=wanted,
-        log_tail=runs.log_tail,
-        directory=None if keep_dir is None else str(Path(keep_dir).absolute()),
-        notices=runs.notices,
-    )
+    return runs.result(experiment, score, frontier, wanted, keep_dir)
 
 
 class _Runs:
@@ -150,13 +127,49 @@ class _Runs:
         self.seconds = 0.0
         self.notices: tuple[str, ...] = ()
 
-    def take(self, outcome: Outcome) -> bool:
+    def take(self, done: Run, metric: str) -> bool:
         """Add a run; False when it has no score."""
+        self.seconds, self.log_tail, self.timed_out = (
+            self.seconds + done.seconds,
+            done.log_tail,
+            done.timed_out,
+        )
+        outcome = score_run(done, metric)
         if outcome.score is None:
             self.reason = outcome.reason
             return False
         self.samples.append(outcome.score)
         return True
+
+    def result(
+        self,
+        experiment: Experiment,
+        score: float,
+        frontier: Frontier,
+        command: tuple[str, ...],
+        keep_dir: str | Path | None,
+    ) -> Reproduction:
+        """What it all comes to."""
+        noise = frontier.noise.sd if frontier.noise else None
+        reproduced = fmean(self.samples) if self.samples and not self.reason else None
+        difference = None if reproduced is None else reproduced - score
+        return Reproduction(
+            experiment=experiment.number,
+            metric=frontier.goal.metric,
+            score=score,
+            reproduced=reproduced,
+            samples=tuple(self.samples),
+            difference=difference,
+            noise=noise,
+            within=difference is not None and abs(difference) <= _SIGMAS * (noise or 0.0),
+            reason=self.reason,
+            timed_out=self.timed_out,
+            seconds=round(self.seconds, 3),
+            command=command,
+            log_tail=self.log_tail,
+            directory=None if keep_dir is None else str(Path(keep_dir).absolute()),
+            notices=self.notices,
+        )
 
 
 def _recorded(experiment: Experiment, command: Sequence[str]) -> float:
