@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Iterator
-from typing import Any
 
 import pytest
-import typer.main
 
 import autoresearch as ar
 from autoresearch import errors
 from autoresearch.settings import Settings
+from tests.house import cli_facts
 from tests.house.source import PACKAGE, ROOT
 
 REFERENCE = ROOT / "docs" / "reference"
@@ -22,22 +20,10 @@ def _page(name: str) -> str:
     return (REFERENCE / name).read_text(encoding="utf-8")
 
 
-def _commands() -> Iterator[tuple[str, Any]]:
-    # Typer answers an object of the click it carries, which has no name to import.
-    from autoresearch.cli import app
-
-    def walk(name: str, command: Any) -> Iterator[tuple[str, Any]]:
-        yield name, command
-        for word, child in getattr(command, "commands", {}).items():
-            yield from walk(f"{name} {word}", child)
-
-    yield from walk("autoresearch", typer.main.get_command(app))
-
-
 def test_every_command_and_option_is_in_the_reference() -> None:
     page = _page("cli.md")
     missing = []
-    for name, command in _commands():
+    for name, command in cli_facts.commands():
         if f"`{name}" not in page and f"$ {name}" not in page:
             missing.append(name)
         options = [
@@ -49,8 +35,12 @@ def test_every_command_and_option_is_in_the_reference() -> None:
     assert missing == []
 
 
+def test_the_tables_of_the_reference_say_what_the_commands_say_themselves() -> None:
+    assert cli_facts.stale(_page("cli.md")) == {}, "renew them: python -m tests.house.cli_facts"
+
+
 def test_the_reference_names_no_command_that_does_not_exist() -> None:
-    known = {name for name, _ in _commands()}
+    known = {name for name, _ in cli_facts.commands()}
     named = set(re.findall(r"^#+ `(autoresearch(?: [a-z][a-z-]*)*)", _page("cli.md"), re.MULTILINE))
     assert named
     assert named - known == set()
