@@ -80,8 +80,9 @@ def _capture(path: Path, max_bytes: int, depth: int) -> Change:
     for attempt in range(1, _ATTEMPTS + 1):
         with Scratch.open(repository) as scratch:
             survey = Survey(scratch, repository.commit or repository.empty_tree, max_bytes)
+            differs = survey.look()
             header = scratch.start("cat-file", "commit", repository.commit) if repository.commit else None
-            patch = _patch(scratch, survey, max_bytes)
+            patch = _patch(scratch, survey, max_bytes) if differs else _Patch(max_bytes)
             parent = _parent(header.checked()) if header else None
         disturbed = survey.disturbed()
         if not disturbed or attempt == _ATTEMPTS:
@@ -104,14 +105,11 @@ def _capture(path: Path, max_bytes: int, depth: int) -> Change:
 
 def _patch(scratch: Scratch, survey: Survey, max_bytes: int) -> _Patch:
     patch = _Patch(max_bytes)
-    if survey.look():
-        patch.begin(survey.verbatim)
-        without = [f":(top,exclude,literal){os.fsdecode(path)}" for path in survey.leave]
-        only = [":(top)", *without] if without else []
-        asked = scratch.start(
-            *_DIFF, survey.renames, survey.base, "--", *only, environment={"GIT_LITERAL_PATHSPECS": "0"}
-        )
-        patch.read(asked.chunks())
+    patch.begin(survey.verbatim)
+    without = [f":(top,exclude,literal){os.fsdecode(path)}" for path in survey.leave]
+    only = [":(top)", *without] if without else []
+    magic = {"GIT_LITERAL_PATHSPECS": "0"}
+    patch.read(scratch.start(*_DIFF, survey.renames, survey.base, "--", *only, environment=magic).chunks())
     if patch.truncated:
         survey.notices.add(
             f"The patch of {shown_size(patch.size)} is above the cap of {shown_size(max_bytes)} and was not stored; "

@@ -38,6 +38,8 @@ __all__ = [
 ]
 
 _CHUNK = 256 * 1024
+_MEMORY = "/dev/shm"  # noqa: S108  a private folder is made in it
+_SPARE = 32 * 1024 * 1024
 
 # What would point git elsewhere, or change what it prints, when we run inside a hook or an odd shell.
 _REDIRECTING = (
@@ -384,7 +386,9 @@ class Scratch:
         with contextlib.ExitStack() as stack:
             try:
                 folder = stack.enter_context(
-                    tempfile.TemporaryDirectory(prefix="autoresearch-", ignore_cleanup_errors=True)
+                    tempfile.TemporaryDirectory(
+                        prefix="autoresearch-", ignore_cleanup_errors=True, dir=_quick_place(repository)
+                    )
                 )
                 scratch = cls(repository, Path(folder), work_tree or repository.root)
                 scratch._furnish(copy_index=work_tree is None)
@@ -447,10 +451,26 @@ class Scratch:
                 shutil.copy2(shared, self.folder / shared.name)
 
 
+def _quick_place(repository: Repository) -> str | None:
+    """Memory, where there is plenty for an index; making a dozen files on a disk may take longer than git does."""
+    if os.environ.get("TMPDIR"):
+        return None
+    try:
+        size = sum(path.stat().st_size for path in repository.git_dir.glob("*index*"))
+        space = os.statvfs(_MEMORY)
+    except OSError:
+        return None
+    return (
+        _MEMORY
+        if os.access(_MEMORY, os.W_OK) and space.f_bavail * space.f_frsize > size * 10 + _SPARE
+        else None
+    )
+
+
 def _config(values: Mapping[str, str]) -> bytes:
     lines = [
         b"[core]\n\trepositoryFormatVersion = 1\n\tbare = false\n\tsafecrlf = false\n",
-        b"\tfsmonitor = false\n\tuntrackedCache = false\n\thooksPath = /dev/null\n",
+        b"\tfsmonitor = false\n\tuntrackedCache = false\n\tcompression = 1\n\thooksPath = /dev/null\n",
     ]
     for key in sorted(_TAKEN_OVER & values.keys()):
         section, _, name = key.rpartition(".")

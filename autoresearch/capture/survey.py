@@ -7,7 +7,6 @@ import re
 import stat
 from collections.abc import Iterable
 from pathlib import Path
-from typing import NamedTuple
 
 from autoresearch.capture.conversion import ATTRIBUTES, RAW, Conversion, parse_attributes
 from autoresearch.capture.notices import Notices, shown_size
@@ -25,14 +24,6 @@ _REFUSED = re.compile(rb"(?:^|[/\\])(?:\.git|git~1)[ .]*(?:[:/\\]|\Z)", re.IGNOR
 _REFUSED_LINK = re.compile(
     rb"(?:^|[/\\])(?:\.gitmodules|gitmod~\d|gi7eba~?\d?)[ .]*(?:[:/\\]|\Z)", re.IGNORECASE
 )
-
-
-class _Entry(NamedTuple):
-    """A path of the index: its tag (``H`` when git would look at it by itself), mode, and whether it is merged."""
-
-    tag: bytes
-    mode: bytes
-    merged: bool
 
 
 class Survey:
@@ -81,8 +72,8 @@ class Survey:
         tracked = self._changed(changed.checked())
         if any(path.endswith(_RULES) for path in (*tracked, *untracked)):
             # Files that nobody touched now mean other bytes, and git would not look at them again.
-            self._reread.update(path for path, entry in entries.items() if entry.tag == b"H")
-        self._modes.update((path, entries[path].mode) for path in self._reread)
+            self._reread.update(path for path, head in entries.items() if head.startswith(b"H"))
+        self._modes.update((path, entries[path][2:8]) for path in self._reread)
         for path in sorted(tracked | self._reread):
             self._choose(path, max(self._max_bytes, _HUGE), tracked=True)
         for path in untracked:
@@ -108,32 +99,34 @@ class Survey:
         known = [(size, path_text(name)) for name in names if (size := self.sizes.get(name, 0))]
         return [f"{name} ({shown_size(size)})" for size, name in sorted(known, reverse=True)[:3]]
 
-    def _listed(self, listing: bytes) -> tuple[dict[bytes, _Entry], list[bytes]]:
-        """The index by path, and untracked files."""
-        entries: dict[bytes, _Entry] = {}
+    def _listed(self, listing: bytes) -> tuple[dict[bytes, bytes], list[bytes]]:
+        """The files of the index (``tag mode object stage`` by path), and untracked files."""
+        entries: dict[bytes, bytes] = {}
         untracked: list[bytes] = []
         nested: list[bytes] = []
         for line in listing.split(b"\0")[:-1]:
-            if line.startswith(b"? "):
-                (nested if line.endswith(b"/") else untracked).append(line[2:])
-                continue
             head, _, path = line.partition(b"\t")
-            entry = entries[path] = _Entry(head[:1], head[2:8], head.endswith(b" 0"))
-            if entry.mode == _MODULE:
+            if head.startswith(b"H 100") and head.endswith(b" 0"):
+                entries[path] = head  # by far the most
+            elif head.startswith(b"? "):
+                (nested if line.endswith(b"/") else untracked).append(line[2:])
+            elif head[2:8] == _MODULE:
                 if os.path.lexists(self._place(path) + b"/.git"):
                     self.submodules.append(path)
-            elif self._hidden(path, entry):
-                self._reread.add(path)
+            else:
+                entries[path] = head
+                if self._hidden(path, head):
+                    self._reread.add(path)
         self.notices.add("Nested repositories are not in the patch", map(path_text, nested))
         return entries, untracked
 
-    def _hidden(self, path: bytes, entry: _Entry) -> bool:
+    def _hidden(self, path: bytes, head: bytes) -> bool:
         """Whether git was told not to look, or sees a conflict and not the file."""
-        if not entry.merged:
+        if not head.endswith(b" 0"):
             return True
-        if entry.tag == b"S":  # outside a sparse checkout; unless it is there all the same
+        if head.startswith(b"S"):  # outside a sparse checkout; unless it is there all the same
             return self._state(path) is not None
-        return entry.tag != b"H"
+        return not head.startswith(b"H")
 
     def _changed(self, raw: bytes) -> set[bytes]:
         """Tracked paths that differ from the base, or may: git was not asked to read them yet."""
