@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import re
+from types import ModuleType
 
 import pytest
+from pydantic import BaseModel
 
 import autoresearch as ar
 from autoresearch import errors
+from autoresearch.records import artifact, experiment, frontier, goal
 from autoresearch.settings import Settings
+from autoresearch.track import calls
 from tests.house import cli_facts
 from tests.house.source import PACKAGE, ROOT
 
@@ -50,6 +55,39 @@ def test_the_reference_names_no_command_that_does_not_exist() -> None:
 def test_every_public_call_is_in_the_reference(name: str) -> None:
     page = _page("errors.md") if name in errors.__all__ else _page("python.md")
     assert re.search(rf"\b{name}\b", page)
+
+
+@pytest.mark.parametrize("call", [name for name in calls.__all__ if name != "workspace"])
+def test_every_argument_of_a_call_is_in_its_section(call: str) -> None:
+    section = re.search(rf"^### `{call}\(.*?(?=^##)", _page("python.md"), re.MULTILINE | re.DOTALL)
+    assert section is not None
+    wanted: set[str] = set()
+    for function in (getattr(calls, call), getattr(ar.Workspace, call)):
+        wanted |= {
+            name for name in inspect.signature(function).parameters if name not in {"self", "project", "more"}
+        }
+    if call == "artifact":
+        # Only the method takes it, which is said with the methods.
+        wanted.discard("description")
+    assert {name for name in wanted if not re.search(rf"\b{name}\b", section[0])} == set()
+
+
+def test_every_method_of_a_workspace_is_in_the_reference() -> None:
+    page = _page("python.md")
+    assert [name for name in vars(ar.Workspace) if not name.startswith("_") and f"`{name}" not in page] == []
+
+
+@pytest.mark.parametrize("module", [goal, experiment, frontier, artifact], ids=lambda module: module.__name__)
+def test_every_field_of_an_answer_is_in_the_reference(module: ModuleType) -> None:
+    answers = _page("python.md").partition("## Answers")[2]
+    missing = []
+    for name in module.__all__:
+        kind = getattr(module, name)
+        if isinstance(kind, type) and issubclass(kind, BaseModel) and not name.endswith("Request"):
+            fields = {*kind.model_fields, *kind.model_computed_fields}
+            missing += [f"{name}.{field}" for field in fields if f"`{field}`" not in answers]
+            missing += [name] if f"`{name}`" not in answers else []
+    assert missing == []
 
 
 def test_every_setting_is_in_the_reference() -> None:
