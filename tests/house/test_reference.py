@@ -121,3 +121,15 @@ def test_every_key_of_the_project_file_is_in_the_reference() -> None:
     page = _page("configuration.md")
     keys = {key for model in (ProjectFile, RunSection, GoalRequest, Budget) for key in model.model_fields}
     assert {key for key in keys if not re.search(rf"\b{key}\b", page)} == set()
+
+
+def test_the_concepts_list_what_a_snapshot_leaves_out_and_how_a_verdict_may_be_spelled() -> None:
+    from autoresearch.capture.listing import EXCLUDED_FOLDERS, EXCLUDED_SUFFIXES
+
+    page = (ROOT / "docs" / "concepts.md").read_text(encoding="utf-8")
+    left_out = {name.decode() for name in (*EXCLUDED_FOLDERS, *EXCLUDED_SUFFIXES)}
+    assert {name for name in left_out if f"`{name}`" not in page} == set()
+    rows = re.findall(r"^\| \*\*(keep|drop|crash)\*\* \| ([^|]+) \|", page, re.MULTILINE)
+    assert {meant for meant, _ in rows} == {"keep", "drop", "crash"}
+    for meant, spellings in rows:
+        assert {experiment.verdict(word.strip()) for word in spellings.split(",")} == {meant}
