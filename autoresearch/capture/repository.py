@@ -16,6 +16,7 @@ import shutil
 import subprocess
 import tempfile
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +40,8 @@ __all__ = [
 
 _CHUNK = 256 * 1024
 _MEMORY = "/dev/shm"  # noqa: S108  a private folder is made in it
+_PREFIX = "autoresearch-scratch-"
+_STALE_SECONDS = 86_400.0
 _SPARE = 32 * 1024 * 1024
 
 # What would point git elsewhere, or change what it prints, when we run inside a hook or an odd shell.
@@ -383,12 +386,12 @@ class Scratch:
         Raises:
             CaptureError: There is no room for it, or git's files cannot be read.
         """
+        place = _quick_place(repository)
+        _sweep(Path(place or tempfile.gettempdir()))
         with contextlib.ExitStack() as stack:
             try:
                 folder = stack.enter_context(
-                    tempfile.TemporaryDirectory(
-                        prefix="autoresearch-", ignore_cleanup_errors=True, dir=_quick_place(repository)
-                    )
+                    tempfile.TemporaryDirectory(prefix=_PREFIX, ignore_cleanup_errors=True, dir=place)
                 )
                 scratch = cls(repository, Path(folder), work_tree or repository.root)
                 scratch._furnish(copy_index=work_tree is None)
@@ -465,6 +468,15 @@ def _quick_place(repository: Repository) -> str | None:
         if os.access(_MEMORY, os.W_OK) and space.f_bavail * space.f_frsize > size * 10 + _SPARE
         else None
     )
+
+
+def _sweep(place: Path) -> None:
+    """Remove scratches that killed processes of ours left a day ago or earlier."""
+    for folder in place.glob(f"{_PREFIX}*"):
+        with contextlib.suppress(OSError):
+            state = folder.lstat()
+            if state.st_uid == os.geteuid() and state.st_mtime < time.time() - _STALE_SECONDS:
+                shutil.rmtree(folder)
 
 
 def _config(values: Mapping[str, str]) -> bytes:

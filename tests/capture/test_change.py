@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -360,6 +361,22 @@ def test_above_the_cap_only_digest_and_size_are_kept(code: Path) -> None:
     assert (change.digest, change.size, change.files) == (full.digest, full.size, full.files)
     assert change.size > 1000
     assert "Largest: train.py (8.8 KiB)" in change.notices[0]
+
+
+def test_what_killed_captures_left_behind_is_removed_after_a_day(
+    code: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    temporary = tmp_path / "tmp"
+    for name in ("autoresearch-scratch-old", "autoresearch-scratch-new", "other-old"):
+        write(temporary, f"{name}/index", b"1")
+    for name in ("autoresearch-scratch-old", "other-old"):
+        os.utime(temporary / name, (5, 5))
+    monkeypatch.setenv("TMPDIR", str(temporary))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+
+    capture_change(code)
+
+    assert sorted(path.name for path in temporary.iterdir()) == ["autoresearch-scratch-new", "other-old"]
 
 
 def test_a_pipe_in_the_place_of_a_file_is_named_and_not_opened(code: Path) -> None:
