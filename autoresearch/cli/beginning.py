@@ -109,8 +109,8 @@ class _Told:
                 "Is a lower or a higher value better (min, max)", default=proposed, err=True
             )
             self.direction = str(answer).strip().lower()
-        command = shlex.join(self.command) or None
-        self.command = _words(typer.prompt("Command that runs a trial", default=command, err=True))
+        if not self.command:
+            self.command = _words(typer.prompt("Command that runs a trial", err=True))
 
     def write(self, goal: dict[str, Any], budget: dict[str, Any], *, replace: bool) -> Answer:
         """Write the file, set the goal, and say so; what was found stands for what nobody said.

@@ -34,7 +34,10 @@ def search(
     *,
     limit: _Limit = 10,
 ) -> Answer:
-    """Find experiments by words in their note or diff, best match first."""
+    """Find experiments by words in their note or diff.
+
+    The best match comes first. Experiments with all the words are shown, else those with any of them.
+    """
     with workspace_of(context) as workspace:
         return _found(workspace.search(text, limit=limit), {"project": workspace.name, "text": text})
 
@@ -57,7 +60,10 @@ def tried(
     ] = None,
     limit: _Limit = 10,
 ) -> Answer:
-    """Ask whether something like a change was tried, most alike first."""
+    """Ask whether something like a change was tried.
+
+    The change is given in words or as a patch; what is most alike comes first.
+    """
     if (change is None) == (diff is None):
         raise UsageError("A change in words or a patch is needed.", hint="Give CHANGE, or --diff FILE.")
     text = change if change is not None else _patch(str(diff))

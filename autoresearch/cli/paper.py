@@ -36,6 +36,7 @@ _STYLES = {
 }
 _CELL = 10_000
 _GAP = "  "
+_ANYWAY = "autoresearch context"
 _RIGHT: frozenset[Kind] = frozenset({"number", "score", "gain"})
 _LEAST = 16
 _NARROW = 110
@@ -54,8 +55,8 @@ def as_bytes(answer: Answer, face: Face) -> bytes:
     agents = face.form == "agent"
     blocks = answer.brief if agents and answer.brief is not None else answer.blocks
     parts = [text for block in blocks if (text := _agents(block) if agents else _people(block, face.view))]
-    if agents and answer.following:
-        parts.append(f"next: {answer.following}")
+    if agents:
+        parts.append(f"next: {answer.following or _ANYWAY}")
     text = ("\n" if agents else "\n\n").join(parts)
     encoded = (text + "\n" * bool(text)).encode("utf-8", "replace")
     return encoded if face.view.unicode else encoded.decode().encode("ascii", "replace")
