@@ -2,7 +2,7 @@
 
 import autoresearch as ar
 
-ar.goal(metric="val_bpb", lower_is_better=True, target=2.45)
+ar.goal(metric="val_bpb", lower_is_better=True, target=2.40)
 
 baseline = ar.experiment(note="baseline, as committed")
 ar.decision(baseline["id"], "keep", samples=[2.523, 2.519, 2.527])
