@@ -74,7 +74,7 @@ def test_uv_is_used_where_there_is_one(tmp_path: Path) -> None:
     assert ran.returncode == 0, ran.stderr
     asked = log.read_text().splitlines()
     assert asked[0].startswith("venv ")
-    assert "--editable . --group dev" in asked[1]
+    assert "--editable .[all] --group dev" in asked[1]
     assert (tmp_path / "checkout" / ".venv" / ".autoresearch").exists()
 
 

@@ -25,7 +25,8 @@ def _defined(tree: ast.Module) -> set[str]:
             names.update(target.id for target in node.targets if isinstance(target, ast.Name))
         elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
             names.add(node.target.id)
-    return {name for name in names if not name.startswith("_")}
+    # The name that type checkers know, set where importing `typing` would be most of the start-up.
+    return {name for name in names - {"TYPE_CHECKING"} if not name.startswith("_")}
 
 
 def _imported(tree: ast.Module) -> set[str]:
@@ -64,6 +65,13 @@ def test_the_package_lists_what_it_offers_and_refuses_other_names() -> None:
     assert set(package.__all__) <= set(dir(package))
     with pytest.raises(AttributeError, match="no_such_name"):
         _ = package.no_such_name
+
+
+def test_no_module_or_package_takes_the_place_of_a_call() -> None:
+    # Importing anything of a package `context` would bind the name `autoresearch.context` to the package.
+    package = importlib.import_module("autoresearch")
+    beside = {path.stem for path in PACKAGE.glob("*.py")} | set(PACKAGES)
+    assert beside & set(package.__all__) == set()
 
 
 def _loaded_by(statement: str) -> set[str]:
