@@ -19,10 +19,15 @@ __all__ = ["SCHEMA_VERSION", "Result", "result_of", "to_csv", "to_json", "to_tsv
 SCHEMA_VERSION = 1
 """Version of the JSON document; it grows when a key changes its meaning or goes."""
 
-Status = Literal["keep", "drop", "crash", "recorded"]
+_Status = Literal["keep", "drop", "crash", "recorded"]
 
-_STATUS: dict[State, Status] = {"kept": "keep", "dropped": "drop", "crashed": "crash", "recorded": "recorded"}
-_COMMUNITY: dict[Status, str] = {"keep": "keep", "drop": "discard", "crash": "crash", "recorded": "recorded"}
+_STATUS: dict[State, _Status] = {
+    "kept": "keep",
+    "dropped": "drop",
+    "crashed": "crash",
+    "recorded": "recorded",
+}
+_COMMUNITY: dict[_Status, str] = {"keep": "keep", "drop": "discard", "crash": "crash", "recorded": "recorded"}
 _BREAKS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
 _FORMULA = ("=", "+", "-", "@")
 _TSV_TAKEN = frozenset({"commit", "status", "description", "metric_name", "metric_value", "value"})
@@ -50,7 +55,7 @@ class Result:
     """
 
     number: int
-    status: Status
+    status: _Status
     score: float | None = None
     id: str = ""
     commit: str | None = None

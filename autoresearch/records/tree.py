@@ -23,7 +23,7 @@ from typing import Any, Literal, NamedTuple
 
 from autoresearch.errors import Invalid, StoreCorrupt
 
-__all__ = ["Tree", "TreeEntry", "path_bytes", "path_text"]
+__all__ = ["Tree", "TreeEntry", "looks_like_manifest", "path_bytes", "path_text"]
 
 _FORMAT = "autoresearch-tree-1"
 _MAX_ENTRIES = 1_000_000
@@ -188,6 +188,11 @@ def _corrupt(problem: str) -> StoreCorrupt:
         f"A stored tree cannot be used: {problem}.",
         hint="Run `autoresearch fsck`; the snapshot cannot be checked out.",
     )
+
+
+def looks_like_manifest(head: bytes) -> bool:
+    """Whether bytes begin as a manifest does; only ``Tree.parse`` knows that they are one."""
+    return head.startswith(b'{"entries":[')
 
 
 def _manifest(entries: Iterable[TreeEntry]) -> bytes:

@@ -97,17 +97,7 @@ def svg(
         [*(band or ()), *([target] if target is not None else [])],
         ticks=max(2, (height - 130) // 46),
     )
-    widest = max((len(text) for _, text in axis.ticks), default=1)
-    best = score_text(drawn.best[1]) if drawn.best else ""
-    frame = _Frame(
-        left=max(44.0, 20 + 6.8 * widest),
-        top=84.0,
-        right=width - max(28.0, 18 + 8.0 * len(best)),
-        bottom=height - 46.0,
-        first=drawn.first,
-        last=drawn.last,
-        axis=axis,
-    )
+    frame = _framed(drawn, axis, width, height)
     body = [
         *_heading(drawn, frame, clean(title, 90) or _title(drawn, clean(metric, 60)), width),
         *_grid(frame, drawn, clean(metric, 60), direction),
@@ -117,6 +107,21 @@ def svg(
         *_labels(frame, drawn, direction),
     ]
     return _document("\n".join(body), _description(drawn, clean(metric, 60), direction), width, height)
+
+
+def _framed(drawn: Chart, axis: Axis, width: int, height: int) -> _Frame:
+    """Room for the numbers on the left, and for the best one on the right."""
+    widest = max((len(text) for _, text in axis.ticks), default=1)
+    best = score_text(drawn.best[1]) if drawn.best else ""
+    return _Frame(
+        left=max(44.0, 20 + 6.8 * widest),
+        top=84.0,
+        right=width - max(28.0, 18 + 8.0 * len(best)),
+        bottom=height - 46.0,
+        first=drawn.first,
+        last=drawn.last,
+        axis=axis,
+    )
 
 
 def _document(body: str, described: tuple[str, str], width: int, height: int) -> str:

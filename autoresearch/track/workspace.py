@@ -238,9 +238,8 @@ class Workspace:
             CaptureError: Git did not give the change.
         """
         change = self._change(commit, diff)
-        stored, notices = self._stored_diff(change), list(change.notices)
+        stored = self._stored_diff(change)
         tree, said = self._snapshot(snapshot)
-        notices += said
         made = id or new_id()
         code = repro_key(change.commit, stored.digest if stored else None, config or {}, tree, otherwise=made)
         request = ExperimentRequest.make(
@@ -260,7 +259,7 @@ class Workspace:
             tree=tree,
             repro_key=code,
             uses=tuple(self._exact(name) for name in uses),
-            notices=tuple(storing.cleaned(notice) for notice in notices[:200]),
+            notices=tuple(storing.cleaned(notice) for notice in [*change.notices, *said][:200]),
             occurred_at=utc_now(),
         )
         return self.ledger.research.record(request)

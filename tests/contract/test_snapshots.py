@@ -97,6 +97,18 @@ def test_the_collector_removes_what_nothing_refers_to_and_only_when_told(
     assert list(ledger.snapshots.verify()) == []
 
 
+def test_the_blobs_of_a_manifest_that_may_be_named_again_are_kept(ledger: Ledger, tmp_path: Path) -> None:
+    tree = stored_tree(ledger, b"weights")
+    (content,) = (entry.sha256 for entry in ledger.snapshots.tree(tree).entries)
+    assert content is not None
+    aged(tmp_path)
+    os.utime(blob(tmp_path, tree))
+    assert ledger.snapshots.collect(dry_run=False) == (0, 0)
+    assert ledger.snapshots.get(content) == b"weights"
+    aged(tmp_path)
+    assert ledger.snapshots.collect(dry_run=False)[0] == 2
+
+
 def test_what_is_not_a_digest_is_refused(ledger: Ledger) -> None:
     with pytest.raises(Invalid):
         ledger.snapshots.get("../../etc/passwd")

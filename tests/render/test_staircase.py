@@ -222,7 +222,7 @@ def test_colour_only_adds_escape_codes() -> None:
     assert [line.rstrip() for line in stripped.split("\n")] == plain.split("\n")
 
 
-def test_ascii_is_ascii() -> None:
+def test_a_plain_picture_is_ascii_alone() -> None:
     assert terminal(HISTORY, plain=True, metric="größe").isascii()
 
 

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from autoresearch.errors import AutoresearchError, NotFound, StoreCorrupt
 from autoresearch.ledger.base import Snapshots
 from autoresearch.records.base import utc_now
-from autoresearch.records.tree import Tree
+from autoresearch.records.tree import Tree, looks_like_manifest
 from autoresearch.store import schema
 
 if TYPE_CHECKING:
@@ -81,18 +81,32 @@ class LocalSnapshots(Snapshots):
         objects = self._ledger.objects
         # Blobs are stored before the record that names them, so young ones may be about to be named.
         young = utc_now().timestamp() - _GRACE_SECONDS
-        removed = freed = 0
         with self._ledger.write():
-            wanted = self._wanted()
-            for digest in list(objects.digests()):
-                if digest in wanted or objects.used_at(digest) > young:
+            wanted, doomed = self._wanted(), []
+            for digest in objects.digests():
+                if digest in wanted:
                     continue
-                removed, freed = removed + 1, freed + objects.size(digest)
-                if not dry_run:
+                if objects.used_at(digest) <= young:
+                    doomed.append(digest)
+                elif (tree := self._manifest(digest)) is not None:
+                    # A snapshot of an unchanged folder names its manifest again and touches nothing else.
+                    wanted.update(entry.sha256 for entry in tree.files() if entry.sha256)
+            doomed = [digest for digest in doomed if digest not in wanted]
+            sizes = [objects.size(digest) for digest in doomed]
+            if not dry_run:
+                # A manifest that is there promises its blobs: it goes first, so that a kill leaves no broken promise.
+                for digest in sorted(doomed, key=lambda digest: self._manifest(digest) is None):
                     objects.remove(digest)
-        if not dry_run:
-            objects.sweep()
-        return removed, freed
+                objects.sweep()
+        return len(doomed), sum(sizes)
+
+    def _manifest(self, digest: str) -> Tree | None:
+        if not looks_like_manifest(next(self._ledger.objects.chunks(digest), b"")):
+            return None
+        try:
+            return self.tree(digest)
+        except AutoresearchError:
+            return None
 
     def _wanted(self) -> set[str]:
         wanted = set()
