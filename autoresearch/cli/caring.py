@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import shlex
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -127,7 +128,8 @@ def demo(
         ids=[result.project],
         blocks=[Drawing(lambda view: _report(result, face, view))],
         brief=[_brief(result)],
-        following=f"autoresearch -C {result.directory} context",
+        # The report for people ends with its own list of what to type.
+        following="" if face.form == "human" else f"autoresearch -C {shlex.quote(result.directory)} context",
     )
 
 

@@ -396,3 +396,20 @@ def test_context_is_printed_as_it_is(campaign: Path, cli: Any) -> None:
     assert document["markdown"] == brief.markdown
     assert document["data"] == json.loads(brief.json)
     assert document["tokens"] <= document["budget"] == 500
+
+
+def test_the_demo_runs_and_answers_one_document(
+    tmp_path: Path, cli: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    said = cli("demo", "--trials", "1", "--into", "model repository", "--format", "json")
+    assert (said.code, said.err) == (0, "")
+    document = said.json
+    assert document["experiments"] == 2 == document["kept"] + document["dropped"] + document["crashed"]
+    assert document["directory"] == str(tmp_path / "model repository")
+    again = cli("demo", "--trials", "1", "--into", "model repository", "--format", "agent")
+    assert again.code == 0
+    assert again.lines[-1] == f"next: autoresearch -C '{tmp_path}/model repository' context"
+    report = cli("demo", "--trials", "1", "--into", "model repository")
+    assert "What to type next" in report.out
+    assert "\x1b" not in report.out
