@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from autoresearch.briefs.brief import build
@@ -137,11 +137,11 @@ def main() -> None:
     for name in found[100]:
         row = [found[many][name] for many in sizes]
         print(f"{name:<16}" + "".join(f"{value:>10.2f}" for value in row) + f"{row[-1] / row[0]:>14.2f}")
-    bare = started("-c", "pass")
-    print(
-        f"\ninterpreter {bare:.0f} ms; beyond it: import autoresearch {started('-c', 'import autoresearch') - bare:.1f} ms,"
+    bare, imported, helped = started(
+        ("-c", "pass"), ("-c", "import autoresearch"), ("-m", "autoresearch", "--help")
     )
-    print(f"autoresearch --help {started('-m', 'autoresearch', '--help'):.0f} ms in all")
+    print(f"\nfrom start to end: interpreter {bare:.0f} ms, with import autoresearch {imported:.0f} ms,")
+    print(f"autoresearch --help {helped:.0f} ms")
 
 
 if __name__ == "__main__":
