@@ -136,9 +136,7 @@ def run_demo(
         try:
             run_campaign(workspace, agent, plan, on_event or silent)
         except KeyboardInterrupt:
-            again = (
-                f"autoresearch demo --seed {seed} --trials {trials} --directory {shlex.quote(str(folder))}"
-            )
+            again = f"autoresearch demo --seed {seed} --trials {trials} --into {shlex.quote(str(folder))}"
             raise KeyboardInterrupt(f"The demo was stopped. To go on: {again}") from None
         write_svg(workspace.progress(), folder / PICTURE)
         return _result(workspace, folder, time.monotonic() - begun)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shlex
+import shutil
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -122,14 +124,18 @@ def _next(out: Console, result: DemoResult, home: str | Path | None) -> None:
         ("autoresearch context", "what an agent reads before its next change"),
         (f"autoresearch show {number}", "the winner: its note, verdict and metrics"),
         (f"autoresearch diff {number}", "the change that made it"),
-        (f"autoresearch checkout {number} winner", "its exact code, in a folder of its own"),
+        (f"autoresearch checkout {number} ../winner-{number}", "its exact code, in a folder of its own"),
         (f"git log --oneline autoresearch/{TAG}", "the kept changes, as commits"),
     ]
     store = Path(home).expanduser().resolve() if home else None
     if store is not None and store != Settings.from_environment().home:
         commands.insert(1, (f"export AUTORESEARCH_HOME={shlex.quote(str(store))}", "where it was recorded"))
+    activate = Path(sys.prefix) / "bin" / "activate"
+    if shutil.which("autoresearch") is None and activate.is_file():
+        # As after `make demo`, which runs the command where no shell finds it.
+        commands.insert(1, (f"source {shlex.quote(str(activate))}", ""))
     out.print(Text("What to type next", style="bold"))
-    wide = max(len(command) for command, _ in commands[1:])
+    wide = max(len(command) for command, why in commands if why)
     for command, why in commands:
         line = Text("  ")
         line.append(command, style="cyan")

@@ -66,6 +66,26 @@ def test_the_demo_measures_tries_and_tells_all_of_it(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("quick")
+def test_the_report_says_how_to_find_the_command_where_the_shell_does_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    result = run_demo(trials=1, home=tmp_path / "store", directory=tmp_path / "lm")
+    (tmp_path / "venv" / "bin").mkdir(parents=True)
+    (tmp_path / "venv" / "bin" / "activate").touch()
+    monkeypatch.setattr(sys, "prefix", str(tmp_path / "venv"))
+
+    def said() -> str:
+        page = io.StringIO()
+        print_report(result, home=tmp_path / "store", console=Console(file=page, width=100))
+        return page.getvalue()
+
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert f"source {tmp_path}/venv/bin/activate" in said()
+    monkeypatch.setattr("autoresearch.loop.report.shutil.which", lambda name: f"/usr/bin/{name}")
+    assert "activate" not in said()
+
+
+@pytest.mark.usefixtures("quick")
 def test_a_demo_that_was_stopped_goes_on_where_it_was(tmp_path: Path) -> None:
     def stop(event: events.Event) -> None:
         if isinstance(event, events.Trying) and event.trial == 2:
@@ -73,7 +93,7 @@ def test_a_demo_that_was_stopped_goes_on_where_it_was(tmp_path: Path) -> None:
 
     go = partial(run_demo, home=tmp_path / "store", directory=tmp_path / "lm")
     with pytest.raises(
-        KeyboardInterrupt, match=r"To go on: autoresearch demo --seed 0 --trials 3 --directory .*/lm"
+        KeyboardInterrupt, match=r"To go on: autoresearch demo --seed 0 --trials 3 --into .*/lm"
     ):
         go(trials=3, on_event=stop)
     seen: list[events.Event] = []
