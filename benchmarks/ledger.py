@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from autoresearch.briefs.brief import build
@@ -121,10 +121,15 @@ def measured(home: Path, many: int) -> dict[str, float]:
         }
 
 
-def started(*arguments: str) -> float:
-    return milliseconds(
-        lambda: subprocess.run([sys.executable, *arguments], check=True, capture_output=True), 11
-    )
+def started(*commands: tuple[str, ...], times: int = 11) -> list[float]:
+    """Median ms from start to end of each; in turns, so that a machine that slows down slows all of them."""
+    taken: list[list[float]] = [[] for _ in commands]
+    for _ in range(times):
+        for spent, command in zip(taken, commands, strict=True):
+            begun = time.perf_counter()
+            subprocess.run([sys.executable, *command], check=True, capture_output=True)
+            spent.append((time.perf_counter() - begun) * 1000)
+    return [statistics.median(spent) for spent in taken]
 
 
 def main() -> None:
