@@ -53,7 +53,7 @@ class ReferenceLedger:
         if status == "crash":
             score, samples = None, ()
         elif score is None and samples:
-            score = statistics.fmean(samples)
+            score = float(f"{statistics.fmean(samples):.15g}")
         if score is not None and not samples:
             samples = (score,)
         tried.verdicts.append((status, score, samples, memory))

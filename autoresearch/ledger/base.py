@@ -46,6 +46,15 @@ class Research(abc.ABC):
         """
 
     @abc.abstractmethod
+    def open_segment(self, project: str, reason: str) -> Goal:
+        """Begin to compare anew under the same goal: the evaluator, the data or the hardware is another.
+
+        Raises:
+            NotFound: There is no such project.
+            Conflict: It has no goal yet.
+        """
+
+    @abc.abstractmethod
     def project(self, name: str) -> Project:
         """One project.
 
@@ -62,8 +71,10 @@ class Research(abc.ABC):
         """Open a session and make it the project's active one; a project that is not there is made."""
 
     @abc.abstractmethod
-    def move_session(self, session_id: str, move: Literal["close", "reopen"]) -> Session:
-        """Close or reopen a session.
+    def move_session(
+        self, session_id: str, move: Literal["close", "reopen"], *, activate: bool = True
+    ) -> Session:
+        """Close or reopen a session; a reopened one is the active one unless told otherwise.
 
         Raises:
             NotFound: There is no such session.
@@ -144,6 +155,8 @@ class Research(abc.ABC):
         self, project: str, *, session_id: str | None = None, segment: int | None = None
     ) -> Frontier:
         """The staircase of running bests, of the present segment unless another is named.
+
+        With a session it is that of its own experiments, in the segment they came to last.
 
         Raises:
             NotFound: No such project, session or segment.

@@ -165,7 +165,7 @@ def _make(folder: Path, store: Path, actor: Actor) -> str:
         raise Conflict(
             f"{folder} is not empty.", hint="Name a folder that is new, empty, or of an earlier demo."
         )
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".demo-", dir=folder.parent) as scratch:
         made = Path(scratch, folder.name)
         made.mkdir()

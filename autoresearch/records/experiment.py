@@ -73,10 +73,7 @@ def verdict(text: str) -> Verdict:
 
 
 def _verdict(value: object) -> object:
-    try:
-        return verdict(value) if isinstance(value, str) else value
-    except Invalid as error:
-        raise ValueError(f"{error.message} {error.hint}") from None
+    return verdict(value) if isinstance(value, str) else value
 
 
 class Actor(Record):
@@ -90,13 +87,17 @@ class Actor(Record):
 
 
 class SessionRequest(Request):
-    """Open a session: a stretch of work with a tag, perhaps on a branch."""
+    """Open a session: a stretch of work with a tag, perhaps on a branch.
+
+    ``activate`` makes it the one in which the next experiments are recorded.
+    """
 
     id: Id
     project: Name
     tag: Name
     branch: Line | None = None
     note: Text = ""
+    activate: bool = True
 
 
 class Session(Record):
@@ -128,6 +129,7 @@ class ExperimentRequest(Request):
         note: The flaw that was seen and the fix that was tried.
         commit: Commit the code stood on, with ``parent_commit`` and ``branch``.
         parent_id: Experiment this one was made from; None takes the incumbent.
+        segment: Segment it is compared in; None takes the present one.
         diff: The uncommitted change, or None when there was none.
         change: Text of the patch for search (may be cut); the exact bytes are the object ``diff.digest``.
         tree: Digest of the snapshot's manifest.
@@ -144,6 +146,7 @@ class ExperimentRequest(Request):
     parent_commit: Line | None = None
     branch: Line | None = None
     parent_id: Id | None = None
+    segment: Count | None = None
     diff: Diff | None = None
     change: str = ""
     files: Annotated[tuple[Text, ...], Field(max_length=10_000)] = ()

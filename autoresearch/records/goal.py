@@ -19,7 +19,7 @@ from autoresearch.records.base import (
     Time,
 )
 
-__all__ = ["Budget", "Constraint", "Goal", "GoalRequest", "Project", "parse_constraint"]
+__all__ = ["Budget", "Constraint", "Goal", "GoalRequest", "Project", "SegmentReason", "parse_constraint"]
 
 _Positive = Annotated[Finite, Field(ge=0)]
 
@@ -78,6 +78,12 @@ class GoalRequest(Request):
     def lower_is_better(self) -> bool:
         """Whether a smaller score is a better one."""
         return self.direction == "min"
+
+
+class SegmentReason(Request):
+    """Why scores before and after are not compared."""
+
+    reason: Line
 
 
 class Goal(GoalRequest, Readable):

@@ -122,11 +122,18 @@ def _engine(path: Path) -> sa.Engine:
 
 def _make_folder(folder: Path) -> None:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _hide_from_git(folder)
     if not os.access(folder, os.W_OK):
         raise StoreReadOnly(
             f"The store's folder {folder} cannot be written.",
             hint="Give write access, or set AUTORESEARCH_HOME to a folder that can be written.",
         )
+
+
+def _hide_from_git(folder: Path) -> None:
+    """A store inside a repository must not be part of the code that is captured."""
+    with contextlib.suppress(OSError), (folder / ".gitignore").open("x", encoding="utf-8") as file:
+        file.write("*\n")
 
 
 @contextlib.contextmanager

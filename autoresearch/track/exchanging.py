@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -41,8 +41,9 @@ def import_log(
 ) -> dict[str, Any]:
     """Record the rows of a result log as experiments with their verdicts.
 
-    A row that was imported before, also from an earlier version of the file, is not recorded again. The session of
-    the import (one for each segment) is closed afterwards, and the session that was active stays so.
+    A row that was imported before, also from an earlier version of the file, is not recorded again. Each series of
+    ``segment_by`` is a segment of its own, so that nothing is compared across, and a session, which is closed
+    afterwards; the session that was active stays so.
 
     Args:
         workspace: Whose project takes them; its goal is set when it has none.
@@ -68,18 +69,39 @@ def import_log(
         log = read_log(data, metric=metric, direction=present.direction, segment_by=segment_by)
     _agree(workspace, present, log)
     known = (
-        {experiment.id for experiment in workspace.experiments()} if present or _there(workspace) else set()
+        {experiment.id: experiment.segment for experiment in workspace.experiments()}
+        if _there(workspace)
+        else {}
     )
     if present is None:
         goal = GoalRequest.make(metric=log.metric, direction=log.direction)
         workspace.ledger.research.set_goal(workspace.name, goal)
     fresh = [row for row in log.rows if _experiment_id(workspace, row) not in known]
-    sessions = _record(workspace, log, fresh, Path(path).name)
+    segments = _segments(workspace, log, known) if fresh and segment_by else {}
+    sessions = _record(workspace, log, fresh, Path(path).name, segments)
     summary: dict[str, Any] = {"project": workspace.name, "file": str(path), "new": len(fresh), **replay(log)}
     for segment in summary["segments"]:
         session = sessions.get(segment["label"])
         segment["session"] = session and session.number
     return summary
+
+
+def _segments(workspace: Workspace, log: Log, known: Mapping[str, int]) -> dict[str, int]:
+    """The ledger's segment for each label: the one its rows are in already, else one of its own."""
+    found: dict[str, int] = {}
+    for row in log.rows:
+        if (there := known.get(_experiment_id(workspace, row))) is not None:
+            found.setdefault(row.segment, there)
+    for label in log.segments:
+        if label in found:
+            continue
+        # A project that has only been given its goal begins with the segment it has.
+        unused = not known and not found
+        found[label] = workspace.project.segment
+        if not unused:
+            reason = _line(f"imported series {label}") or "imported series"
+            found[label] = workspace.ledger.research.open_segment(workspace.name, reason).segment
+    return found
 
 
 def _read(path: Path) -> bytes:
@@ -119,32 +141,30 @@ def _session_id(workspace: Workspace, label: str) -> str:
     return derived_id("import-session", workspace.name, label)
 
 
-def _record(workspace: Workspace, log: Log, fresh: Sequence[Row], file: str) -> dict[str, Session]:
-    """Record the rows that are new; the sessions of all segments by label."""
+def _record(
+    workspace: Workspace, log: Log, fresh: Sequence[Row], file: str, segments: Mapping[str, int]
+) -> dict[str, Session]:
+    """Record the rows that are new; the sessions of all series by label."""
     research = workspace.ledger.research
-    active = workspace.active_session() if _there(workspace) else None
     needed = {row.segment for row in fresh}
     sessions: dict[str, Session] = {}
-    opened = []
     for label in log.segments:
-        session_id = _session_id(workspace, label)
         tag = _NOT_A_NAME.sub(" ", label).strip()[:200].strip() or _TAG
         request = SessionRequest.make(
-            id=session_id, project=workspace.name, tag=tag if tag not in {".", ".."} else _TAG
+            id=_session_id(workspace, label),
+            project=workspace.name,
+            tag=tag if tag not in {".", ".."} else _TAG,
+            activate=False,
         )
         sessions[label] = research.open_session(request)
-        if label in needed:
-            if sessions[label].state == "closed":
-                research.move_session(session_id, "reopen")
-            opened.append(session_id)
+        if label in needed and sessions[label].state == "closed":
+            research.move_session(sessions[label].id, "reopen", activate=False)
     for batch in _batches(fresh):
-        research.record_judged([_requests(workspace, row, log, file) for row in batch])
-    for session_id in opened:
-        research.move_session(session_id, "close")
-    if opened and active is not None and active.id not in opened:
-        # Opening another session took its place as the active one; this gives it back.
-        research.move_session(active.id, "close")
-        research.move_session(active.id, "reopen")
+        research.record_judged(
+            [_requests(workspace, row, log, file, segments.get(row.segment)) for row in batch]
+        )
+    for label in needed:
+        research.move_session(sessions[label].id, "close")
     return sessions
 
 
@@ -154,7 +174,7 @@ def _batches(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
 
 
 def _requests(
-    workspace: Workspace, row: Row, log: Log, file: str
+    workspace: Workspace, row: Row, log: Log, file: str, segment: int | None
 ) -> tuple[ExperimentRequest, DecisionRequest]:
     made = _experiment_id(workspace, row)
     source = {"file": file, "line": row.line, "id": row.id, "status": row.status, **_extra(row)}
@@ -162,6 +182,7 @@ def _requests(
         id=made,
         project=workspace.name,
         session_id=_session_id(workspace, row.segment),
+        segment=segment,
         note=row.note[:100_000],
         commit=row.commit,
         # What ran beside the commit is not known, so no two rows are taken for the same code.

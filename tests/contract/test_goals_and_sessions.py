@@ -4,6 +4,7 @@ import pytest
 
 from autoresearch.errors import Conflict, Invalid, NotFound
 from autoresearch.ledger.base import Ledger
+from autoresearch.records.experiment import SessionRequest
 from autoresearch.records.goal import Constraint, GoalRequest
 from autoresearch.records.ids import new_id
 from tests.contract_helpers import PROJECT, decide, experiment, goal, kept, session, staircase
@@ -44,6 +45,36 @@ def test_another_metric_opens_a_segment_and_nothing_is_compared_across_it(ledger
 def test_another_direction_opens_a_segment(ledger: Ledger) -> None:
     goal(ledger)
     assert goal(ledger, direction="max").segment == 2
+
+
+def test_a_segment_may_be_opened_under_the_same_goal(ledger: Ledger) -> None:
+    with pytest.raises(NotFound):
+        ledger.research.open_segment(PROJECT, "too early")
+    opened = session(ledger).id
+    with pytest.raises(Conflict, match="no goal"):
+        ledger.research.open_segment(PROJECT, "still too early")
+    goal(ledger)
+    kept(ledger, opened, [2.0])
+    assert ledger.research.open_segment(PROJECT, "the evaluator was mended").segment == 2
+    kept(ledger, opened, [5.0])
+    late = experiment(ledger, opened, segment=1)
+    decide(ledger, late.id, "keep", 1.0)
+    assert staircase(ledger) == [5.0]
+    assert staircase(ledger, segment=1) == [2.0, 1.0]
+    assert ledger.memory.facts(PROJECT).segment.reason == "the evaluator was mended"
+    with pytest.raises(NotFound, match="no segment 3"):
+        experiment(ledger, opened, segment=3)
+    with pytest.raises(Invalid, match="reason"):
+        ledger.research.open_segment(PROJECT, "")
+
+
+def test_a_session_may_be_opened_beside_the_active_one(ledger: Ledger) -> None:
+    active = session(ledger)
+    aside = SessionRequest.make(id=new_id(), project=PROJECT, tag="aside", activate=False)
+    ledger.research.open_session(aside)
+    ledger.research.move_session(aside.id, "close")
+    ledger.research.move_session(aside.id, "reopen", activate=False)
+    assert ledger.research.project(PROJECT).active_session == active.id
 
 
 def test_an_experiment_is_judged_by_the_goal_of_its_own_segment(ledger: Ledger) -> None:

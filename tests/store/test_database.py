@@ -175,6 +175,16 @@ def test_a_full_disk_is_said_to_be_full(tmp_path: Path) -> None:
     database.close()
 
 
+def test_a_store_inside_a_repository_is_no_part_of_its_code(tmp_path: Path) -> None:
+    subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
+    LocalLedger.open(tmp_path / ".autoresearch").close()
+    seen = subprocess.run(
+        ["git", "status", "--short"], cwd=tmp_path, check=True, capture_output=True, text=True
+    )
+    assert seen.stdout == ""
+    assert (tmp_path / ".autoresearch").stat().st_mode & 0o777 == 0o700
+
+
 def test_nothing_of_another_organization_is_reachable(tmp_path: Path) -> None:
     database = Database(tmp_path / "ledger.sqlite")
     with LocalLedger.open(tmp_path) as mine:

@@ -134,7 +134,29 @@ def test_segments_become_sessions_with_a_frontier_each(workspace: Workspace) -> 
     for segment in result["segments"]:
         best = workspace.frontier(sessions[segment["session"]].id).best
         assert (best and best.score) == (segment["best"] and segment["best"]["score"])
+    research = workspace.ledger.research
+    assert [research.frontier("logs", segment=n).segment for n in range(1, 9)] == list(range(1, 9))
+    crossed = [e for e in workspace.experiments() if e.state == "kept" and not e.on_frontier]
+    assert crossed == [], "no keep is worse than the best of its own series"
     assert result["keeps_not_improving"] == []
+
+
+def test_a_series_that_grows_after_others_began_stays_in_its_own_segment(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    head, rows = (
+        "commit\tval_bpb\tstatus\tphase\tdescription\n",
+        "a\t3.0\tkeep\tone\tx\nb\t9.0\tkeep\ttwo\ty\n",
+    )
+    path = tmp_path / "results.tsv"
+    path.write_text(head + rows)
+    import_log(workspace, path, segment_by="phase")
+    path.write_text(head + rows + "c\t2.0\tkeep\tone\tz\n")
+    assert import_log(workspace, path, segment_by="phase")["new"] == 1
+    assert [e.segment for e in workspace.experiments()] == [1, 2, 1]
+    research = workspace.ledger.research
+    assert [s.score for s in research.frontier("logs", segment=1).steps] == [3.0, 2.0]
+    assert [s.score for s in workspace.frontier().steps] == [9.0]
 
 
 def test_rows_of_the_same_commit_are_not_taken_for_repeats(workspace: Workspace, tmp_path: Path) -> None:

@@ -51,7 +51,7 @@ def record(unit: Unit, request: ExperimentRequest) -> tuple[Row, bool]:
         )
     states.require_open(session["state"], tag=session["tag"])
     project = unit.rows.add(schema.projects, {"name": request.project}, experiments=1)
-    number, segment = (project["experiments"], project["segment"]) if project else (1, 1)
+    number, segment = (project["experiments"], _segment(request, project["segment"])) if project else (1, 1)
     unit.rows.add(schema.segments, {"project": request.project, "number": segment}, recorded=1)
     parent = _parent(unit, request, segment)
     used = [_used(unit, text) for text in request.uses]
@@ -80,7 +80,7 @@ def _insert(
     parent: str | None,
     content: str,
 ) -> None:
-    given = request.model_dump(exclude={"uses", "change", "parent_id"})
+    given = request.model_dump(exclude={"uses", "change", "parent_id", "segment"})
     unit.rows.insert(
         schema.experiments,
         **given,
@@ -104,6 +104,17 @@ def _insert(
         log_tail="",
         decided_by=None,
     )
+
+
+def _segment(request: ExperimentRequest, present: int) -> int:
+    if request.segment is None:
+        return present
+    if not 1 <= request.segment <= present:
+        raise NotFound(
+            f"Project {request.project!r} has no segment {request.segment}.",
+            hint=f"Its segments are 1 to {present}.",
+        )
+    return request.segment
 
 
 def _parent(unit: Unit, request: ExperimentRequest, segment: int) -> str | None:

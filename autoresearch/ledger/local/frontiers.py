@@ -172,7 +172,17 @@ def _ruling_goal(unit: Unit, project: str, segment: int | None) -> Goal:
 
 
 def frontier(unit: Unit, project: str, *, session_id: str | None, segment: int | None) -> Frontier:
-    """The staircase of a segment, or of one session's experiments in it."""
+    """The staircase of a segment, or of one session's experiments in the segment it came to last."""
+    if session_id is not None and segment is None:
+        last = unit.rows.list(
+            schema.experiments,
+            order="number",
+            descending=True,
+            limit=1,
+            project=project,
+            session_id=session_id,
+        )
+        segment = last[0]["segment"] if last else None
     goal = _ruling_goal(unit, project, segment)
     found = noise(unit, goal)
     if session_id is None:

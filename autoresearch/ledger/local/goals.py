@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from autoresearch.errors import NotFound
+from autoresearch.errors import Conflict, NotFound
 from autoresearch.ledger.local import frontiers, views
 from autoresearch.ledger.local.unit import Unit
 from autoresearch.records.experiment import Session, SessionRequest
@@ -14,7 +14,7 @@ from autoresearch.research.keys import content_key
 from autoresearch.store import schema
 from autoresearch.store.rows import Row
 
-__all__ = ["move_session", "open_session", "session_row", "set_goal"]
+__all__ = ["move_session", "open_segment", "open_session", "session_row", "set_goal"]
 
 
 def set_goal(unit: Unit, project: str, request: GoalRequest) -> Goal:
@@ -53,6 +53,28 @@ def set_goal(unit: Unit, project: str, request: GoalRequest) -> Goal:
     return goal
 
 
+def open_segment(unit: Unit, project: str, reason: str) -> Goal:
+    """Begin to compare anew under the same goal."""
+    row = unit.project(project)
+    before = views.goal(unit.rows.must(schema.segments, project=project, number=row["segment"])["goal"])
+    if before is None:
+        raise Conflict(
+            f"Project {project!r} has no goal, so nothing is compared yet.", hint="Set a goal first."
+        )
+    number, revision = row["segment"] + 1, row["goal_revision"] + 1
+    goal = before.model_copy(update={"segment": number, "revision": revision, "recorded_at": unit.now})
+    unit.open_segment(project, number, goal=goal.model_dump(mode="json"), reason=reason)
+    unit.rows.update(schema.projects, {"name": project}, segment=number, goal_revision=revision)
+    unit.event(
+        "segment.opened",
+        project,
+        project=project,
+        before={"segment": before.segment},
+        after={"segment": number, "reason": reason},
+    )
+    return goal
+
+
 def _as_request(goal: Goal) -> GoalRequest:
     return GoalRequest(**{name: getattr(goal, name) for name in GoalRequest.model_fields})
 
@@ -66,7 +88,8 @@ def open_session(unit: Unit, request: SessionRequest) -> Session:
     unit.project_or_new(request.project)
     project = unit.rows.add(schema.projects, {"name": request.project}, sessions=1)
     number = project["sessions"] if project else 1
-    unit.rows.update(schema.projects, {"name": request.project}, active_session=request.id)
+    if request.activate:
+        unit.rows.update(schema.projects, {"name": request.project}, active_session=request.id)
     seq = unit.event(
         "session.opened",
         request.id,
@@ -75,7 +98,7 @@ def open_session(unit: Unit, request: SessionRequest) -> Session:
     )
     unit.rows.insert(
         schema.sessions,
-        **request.model_dump(),
+        **request.model_dump(exclude={"activate"}),
         number=number,
         seq=seq,
         state="open",
@@ -86,13 +109,13 @@ def open_session(unit: Unit, request: SessionRequest) -> Session:
     return views.session(session_row(unit, request.id))
 
 
-def move_session(unit: Unit, session_id: str, move: Literal["close", "reopen"]) -> Session:
+def move_session(unit: Unit, session_id: str, move: Literal["close", "reopen"], *, activate: bool) -> Session:
     """Close or reopen; closing the active session leaves none active, reopening makes it active."""
     row = session_row(unit, session_id)
     after = states.move_session(row["state"], move, tag=row["tag"])
     unit.rows.update(schema.sessions, {"id": session_id}, state=after)
     project = unit.project(row["project"])
-    if after == "open":
+    if after == "open" and activate:
         unit.rows.update(schema.projects, {"name": row["project"]}, active_session=session_id)
     elif project["active_session"] == session_id:
         unit.rows.update(schema.projects, {"name": row["project"]}, active_session=None)

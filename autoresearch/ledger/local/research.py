@@ -19,7 +19,7 @@ from autoresearch.records.experiment import (
     State,
 )
 from autoresearch.records.frontier import Frontier, Progress
-from autoresearch.records.goal import Goal, GoalRequest, Project
+from autoresearch.records.goal import Goal, GoalRequest, Project, SegmentReason
 from autoresearch.store import schema
 
 if TYPE_CHECKING:
@@ -38,6 +38,10 @@ class LocalResearch(Research):
         with self._ledger.write() as unit:
             return goals.set_goal(unit, project, request)
 
+    def open_segment(self, project: str, reason: str) -> Goal:
+        with self._ledger.write() as unit:
+            return goals.open_segment(unit, project, SegmentReason.make(reason=reason).reason)
+
     def project(self, name: str) -> Project:
         with self._ledger.read() as unit:
             return views.project(unit, unit.project(name))
@@ -55,9 +59,11 @@ class LocalResearch(Research):
         with self._ledger.write() as unit:
             return goals.open_session(unit, request)
 
-    def move_session(self, session_id: str, move: Literal["close", "reopen"]) -> Session:
+    def move_session(
+        self, session_id: str, move: Literal["close", "reopen"], *, activate: bool = True
+    ) -> Session:
         with self._ledger.write() as unit:
-            return goals.move_session(unit, session_id, move)
+            return goals.move_session(unit, session_id, move, activate=activate)
 
     def session(self, session_id: str) -> Session:
         with self._ledger.read() as unit:

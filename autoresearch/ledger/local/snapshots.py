@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["LocalSnapshots"]
 
 _GRACE_SECONDS = 3600.0
+_STATS_SECONDS = 7 * 24 * 3600.0
 
 # The object folder is shared by every organization of a store, so what it refers to is asked of all of them.
 _TREES = sa.union(
@@ -98,7 +100,16 @@ class LocalSnapshots(Snapshots):
                 for digest in sorted(doomed, key=lambda digest: self._manifest(digest) is None):
                     objects.remove(digest)
                 objects.sweep()
+                self._forget_old_stats()
         return len(doomed), sum(sizes)
+
+    def _forget_old_stats(self) -> None:
+        # Digests of folders that nobody looked at for long: making them again costs one slow snapshot.
+        limit = utc_now().timestamp() - _STATS_SECONDS
+        for path in (self._ledger.objects.root.parent / "stat-cache").glob("*"):
+            with contextlib.suppress(OSError):
+                if path.stat().st_mtime < limit:
+                    path.unlink()
 
     def _manifest(self, digest: str) -> Tree | None:
         if not looks_like_manifest(next(self._ledger.objects.chunks(digest), b"")):

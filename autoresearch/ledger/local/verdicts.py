@@ -103,7 +103,9 @@ def _goal(unit: Unit, row: Row, request: DecisionRequest) -> Goal:
 def _measured(request: DecisionRequest) -> tuple[float | None, tuple[float, ...]]:
     samples = request.samples
     if request.score is None:
-        return (math.fsum(samples) / len(samples) if samples else None), samples
+        # To the digits that are certain: a mean of 2.1 and 2.2 is 2.15, not 2.1500000000000004.
+        mean = float(f"{math.fsum(samples) / len(samples):.15g}") if samples else None
+        return mean, samples
     return request.score, samples or (request.score,)
 
 
