@@ -54,7 +54,7 @@ class Group(TyperGroup):
 
 
 def command(app: typer.Typer, name: str, *examples: str) -> Callable[[_Function], _Function]:
-    """Declare a function as a command, with examples of what stands after the program's name."""
+    """Declare a function as a command, with examples of what stands after the program's name, or after a pipe to it."""
     return app.command(name, cls=Command, epilog=_epilog(examples))
 
 
@@ -75,7 +75,9 @@ def _nothing() -> None:
 
 
 def _epilog(examples: Sequence[str]) -> str:
-    return "\n".join(["Examples:", *(f"  $ autoresearch {example}" for example in examples)])
+    # One that begins with another program names ours itself.
+    typed = (one if "| autoresearch " in one else f"autoresearch {one}" for one in examples)
+    return "\n".join(["Examples:", *(f"  $ {one}" for one in typed)])
 
 
 def complete_experiments(ctx: typer.Context, incomplete: str) -> list[tuple[str, str]]:

@@ -19,6 +19,15 @@ __all__ = ["app", "export_project", "import_file"]
 
 app = typer.Typer(rich_markup_mode=None)
 
+_As = Annotated[
+    Literal["json", "csv", "tsv"] | None,
+    typer.Option(
+        "--as",
+        metavar="json|csv|tsv",
+        help="json has everything; csv is for spreadsheets, tsv a results.tsv.  [default: json]",
+    ),
+]
+
 _SHOWN = 20
 
 
@@ -40,7 +49,9 @@ def import_file(
     ] = None,
     direction: Annotated[
         Literal["min", "max"] | None,
-        typer.Option(help="Whether lower or higher is better; else told from goal or log."),
+        typer.Option(
+            metavar="min|max", help="Whether lower or higher is better; else told from goal or log."
+        ),
     ] = None,
     segment_by: Annotated[
         str | None, typer.Option(metavar="COLUMN", help="Column whose value starts a series of its own.")
@@ -130,12 +141,7 @@ def _rejected(lines: list[dict[str, Any]]) -> Table:
 def export_project(
     context: typer.Context,
     *,
-    form: Annotated[
-        Literal["json", "csv", "tsv"] | None,
-        typer.Option(
-            "--as", help="json has everything; csv is for spreadsheets, tsv a results.tsv.  [default: json]"
-        ),
-    ] = None,
+    form: _As = None,
     output: Annotated[Path | None, typer.Option(metavar="FILE", help="Write to a file instead.")] = None,
     force: o.Force = False,
 ) -> Answer:

@@ -70,8 +70,8 @@ _Form = Annotated[
     str | None,
     typer.Option(
         "--format",
-        metavar="FORMAT",
-        help=f"One of {', '.join(FORMATS)}; else AUTORESEARCH_FORMAT, else auto.",
+        metavar="|".join(FORMATS),
+        help="Form of the answer; else AUTORESEARCH_FORMAT, else auto.",
     ),
 ]
 _Json = Annotated[bool, typer.Option("--json", help="One JSON document; the same as --format json.")]

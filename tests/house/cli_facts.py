@@ -50,7 +50,8 @@ def _row(parameter: Any) -> str:
     meaning = parameter.help or ""
     if type(parameter.default) in {int, float} and "[default" not in meaning:
         meaning = f"{meaning} Default {parameter.default}."
-    return f"| `{shown}` | {meaning} |\n".replace("*", "\\*")
+    shown, meaning = (text.replace("|", "\\|").replace("*", "\\*") for text in (shown, meaning))
+    return f"| `{shown}` | {meaning} |\n"
 
 
 def stale(page: str) -> dict[str, str]:
