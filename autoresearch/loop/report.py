@@ -23,6 +23,7 @@ from autoresearch.track.workspace import Workspace
 
 __all__ = ["print_report"]
 
+_NARROW = 80
 _FAILED = {"dropped": "drop", "crashed": "crash"}
 
 
@@ -121,10 +122,10 @@ def _next(out: Console, result: DemoResult, home: str | Path | None) -> None:
     number = result.winner["experiment"]
     commands = [
         (f"cd {shlex.quote(result.directory)}", ""),
-        ("autoresearch context", "what an agent reads before its next change"),
-        (f"autoresearch show {number}", "the winner: its note, verdict and metrics"),
+        ("autoresearch context", "what an agent reads first"),
+        (f"autoresearch show {number}", "the winner: note, verdict, metrics"),
         (f"autoresearch diff {number}", "the change that made it"),
-        (f"autoresearch checkout {number} ../winner-{number}", "its exact code, in a folder of its own"),
+        (f"autoresearch checkout {number} ../winner-{number}", "its exact code, in a new folder"),
         (f"git log --oneline autoresearch/{TAG}", "the kept changes, as commits"),
     ]
     store = Path(home).expanduser().resolve() if home else None
@@ -135,10 +136,14 @@ def _next(out: Console, result: DemoResult, home: str | Path | None) -> None:
         # As after `make demo`, which runs the command where no shell finds it.
         commands.insert(1, (f"source {shlex.quote(str(activate))}", ""))
     out.print(Text("What to type next", style="bold"))
-    wide = max(len(command) for command, why in commands if why)
+    wide = max(len(command) for command, why in commands if len(f"  {command}  # {why}") <= _NARROW)
     for command, why in commands:
-        line = Text("  ")
-        line.append(command, style="cyan")
-        if why:
-            line.append(" " * max(2, wide + 2 - len(command)) + f"# {why}", style="dim")
+        beside = f"{command:{wide}}  # {why}"
+        # A long path is to be copied as one line, so that its comment stands above.
+        above = len(beside) + 2 > _NARROW
+        if why and above:
+            out.print(Text(f"  # {why}", style="dim"), soft_wrap=True)
+        line = Text("  ").append(command, style="cyan")
+        if why and not above:
+            line.append(beside[len(command) :], style="dim")
         out.print(line, soft_wrap=True)
