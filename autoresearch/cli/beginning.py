@@ -11,9 +11,11 @@ from autoresearch.cli import options as o
 from autoresearch.cli.answer import Answer, Cell, Facts, shown
 from autoresearch.cli.declaring import command
 from autoresearch.cli.face import can_ask, the_face, workspace_of
-from autoresearch.errors import UsageError
+from autoresearch.errors import NotFound, UsageError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from autoresearch.records.goal import Goal
     from autoresearch.track.beginning import Found
     from autoresearch.track.workspace import Workspace
@@ -28,7 +30,7 @@ app = typer.Typer(rich_markup_mode=None)
     "init",
     'init --metric val_bpb --min --command "python train.py" --editable train.py',
     "init --metric accuracy --max --target 0.95 --protected 'data/**'",
-    "init                      # asks, on a terminal",
+    "init                      # takes the autoresearch.toml that is there; else asks, on a terminal",
 )
 def init(
     context: typer.Context,
@@ -43,11 +45,13 @@ def init(
     max_seconds: o.MaxSeconds = None,
     trial_seconds: o.TrialSeconds = None,
     description: o.Description = None,
+    adopt: o.Adopt = False,
     force: o.Force = False,
 ) -> Answer:
     """Set a repository up: autoresearch.toml and the goal.
 
-    What is not given is taken from what lies there (train.py, results.tsv) or, on a terminal, asked.
+    What is not given is taken from what lies there (train.py, results.tsv) or, on a terminal, asked. Without options
+    an autoresearch.toml that is there stays as it is, and its goal becomes the project's if that has none.
     """
     goal = {"target": target, "protected": protected, "description": description}
     budget = {
@@ -55,7 +59,19 @@ def init(
         "max_seconds": max_seconds,
         "trial_seconds": trial_seconds,
     }
+    given = [metric, minimize, run, editable, force or None, *goal.values(), *budget.values()]
+    silent = all(value is None for value in given)
+    if adopt and not silent:
+        raise UsageError("--adopt excludes other options.", hint="Leave them out, or edit autoresearch.toml.")
     with workspace_of(context) as workspace:
+        there = _file_of(workspace) if silent else None
+        if there is not None:
+            return _adopted(workspace, there, over=adopt)
+        if adopt:
+            raise NotFound(
+                f"There is no autoresearch.toml of project {workspace.name!r} here.",
+                hint="`autoresearch init` writes one.",
+            )
         told = _Told(workspace, metric, _direction(minimize), run, editable)
         if can_ask(the_face(context)) and (force or not told.file.exists()):
             told.ask()
@@ -67,10 +83,40 @@ _NO_GIT = "This folder is in no git repository: experiments will have a snapshot
 _NO_GOAL = "No metric is known yet, so there is no goal: `autoresearch goal METRIC --min` (or --max) sets it."
 
 
-def _after_init(made: Goal | None, found: Found) -> str:
+def _file_of(workspace: Workspace) -> Path | None:
+    """The file that is there, unless it is of a project of another name."""
+    from autoresearch.track.project_file import find_project_file
+
+    return find_project_file(workspace.path) if workspace.file.project in {None, workspace.name} else None
+
+
+def _adopted(workspace: Workspace, file: Path, *, over: bool) -> Answer:
+    """Take the goal of the file; ``over`` replaces one that the ledger has."""
+    from autoresearch.track.goals import disagreement, present_goal
+
+    before, wanted = present_goal(workspace), workspace.file.goal_of(workspace.name)
+    if wanted is not None and (over or before is None):
+        workspace.ledger.research.set_goal(workspace.name, wanted)
+    present = present_goal(workspace)
+    if present is None:
+        said = [_NO_GOAL]
+    elif present != before:
+        said = [f"The goal was taken from {file.name}, which stays as it is."]
+    else:
+        said = [*disagreement(workspace)] or ["Everything is set up already; nothing was changed."]
+    return Answer(
+        document={"project": workspace.name, "file": str(file), "goal": present and shown(present)},
+        ids=[workspace.name],
+        blocks=[Facts([("project", workspace.name), ("file", str(file)), *_goal_rows(present)])],
+        following=_after_init(present),
+        notices=[*([] if (workspace.root / ".git").exists() else [_NO_GIT]), *said],
+    )
+
+
+def _after_init(made: Goal | None, found: Found | None = None) -> str:
     if made is None:
         return "autoresearch goal METRIC --min"
-    if found.log is not None:
+    if found is not None and found.log is not None:
         return f"autoresearch import {shlex.quote(found.log)}"
     return 'autoresearch experiment --note "baseline, as committed"'
 
@@ -182,7 +228,7 @@ def goal(
 ) -> Answer:
     """Show the goal, or set it.
 
-    What is not given stays as it is, unless the metric changes: another metric or direction opens a new segment,
+    A project without one takes that of autoresearch.toml. What is not given stays as it is, unless the metric changes: another metric or direction opens a new segment,
     across which nothing is compared.
     """
     from autoresearch.track.goals import change_goal
@@ -202,13 +248,21 @@ def goal(
     }
     with workspace_of(context) as workspace:
         changed = any(value is not None for value in changes.values())
+        workspace.adopt_goal()
         present = change_goal(workspace, changes) if changed else workspace.project.goal
-        return Answer(
-            document={"project": workspace.name, "goal": present and shown(present)},
-            ids=[present.metric] if present else [],
-            blocks=[Facts([("project", workspace.name), *_goal_rows(present)])],
-            following="autoresearch status" if present else "autoresearch goal METRIC --min",
-        )
+        return _goal_answer(workspace, present)
+
+
+def _goal_answer(workspace: Workspace, present: Goal | None) -> Answer:
+    from autoresearch.track.goals import disagreement
+
+    return Answer(
+        document={"project": workspace.name, "goal": present and shown(present)},
+        ids=[present.metric] if present else [],
+        blocks=[Facts([("project", workspace.name), *_goal_rows(present)])],
+        following="autoresearch status" if present else "autoresearch goal METRIC --min",
+        notices=disagreement(workspace),
+    )
 
 
 def _goal_rows(goal: Goal | None) -> list[tuple[str, Cell]]:

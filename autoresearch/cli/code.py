@@ -122,7 +122,9 @@ def checkout(
 _Words = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="[-- COMMAND...]", help="What to run; else the recorded command.", show_default=False
+        metavar="[-- COMMAND...]",
+        help="What to run; else the recorded command, else that of the file.",
+        show_default=False,
     ),
 ]
 _Repeats = Annotated[int, typer.Option(metavar="N", min=1, max=1000, help="Runs, each with the next SEED.")]

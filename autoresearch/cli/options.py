@@ -11,6 +11,7 @@ from autoresearch.cli.declaring import complete_experiments
 
 __all__ = [
     "About",
+    "Adopt",
     "Branch",
     "Command",
     "Commit",
@@ -79,6 +80,9 @@ Description = Annotated[str | None, typer.Option(metavar="TEXT", help="What the 
 Command = Annotated[
     str | None, typer.Option("--command", metavar="TEXT", help="What runs it, without a shell.")
 ]
+Adopt = Annotated[
+    bool, typer.Option("--adopt", help="Take the goal of autoresearch.toml, also where there is another.")
+]
 Force = Annotated[bool, typer.Option("--force", help="Replace a file that is there.")]
 
 Branch = Annotated[str | None, typer.Option(metavar="NAME", help="Branch it works on.")]
@@ -120,7 +124,7 @@ MadeId = Annotated[
 ]
 StateOption = Annotated[
     Literal["recorded", "kept", "dropped", "crashed"] | None,
-    typer.Option("--state", help="Only those in this state."),
+    typer.Option("--state", metavar="recorded|kept|dropped|crashed", help="Only those in this state."),
 ]
 SessionOption = Annotated[
     str | None,

@@ -34,6 +34,9 @@ def status(
 
 
 def _status(workspace: Workspace) -> Answer:
+    from autoresearch.track.goals import disagreement
+
+    workspace.adopt_goal()
     project = workspace.project
     facts = workspace.ledger.memory.facts(workspace.name, limit=1)
     counts, base, best, left = facts.counts, facts.baseline, facts.incumbent, facts.left
@@ -62,6 +65,7 @@ def _status(workspace: Workspace) -> Answer:
         ids=[project.name],
         blocks=[Facts(rows)],
         following=_following(project, counts),
+        notices=disagreement(workspace),
     )
 
 
@@ -125,6 +129,7 @@ def frontier(
 ) -> Answer:
     """List the running bests, from baseline to best."""
     with workspace_of(context) as workspace:
+        workspace.adopt_goal()
         found = workspace.ledger.research.frontier(
             workspace.name, session_id=_session(workspace, session), segment=segment
         )
@@ -182,6 +187,7 @@ def progress(
 ) -> Answer:
     """Draw every attempt and the running best."""
     with workspace_of(context) as workspace:
+        workspace.adopt_goal()
         found = workspace.ledger.research.progress(
             workspace.name, session_id=_session(workspace, session), segment=segment
         )

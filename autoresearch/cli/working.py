@@ -164,7 +164,8 @@ def record(
 ) -> Answer:
     """Record a tried change, with the code that runs.
 
-    Commit, branch, the uncommitted change and a snapshot of the files are taken from the folder as it is now.
+    Commit, branch, the uncommitted change and a snapshot of the files are taken from the folder as it is now, goal and
+    command from autoresearch.toml where none was set or given.
     """
     if snapshot and no_snapshot:
         raise UsageError("--snapshot and --no-snapshot exclude each other.", hint="Leave one of them out.")

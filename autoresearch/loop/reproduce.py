@@ -84,7 +84,7 @@ def reproduce(
         experiment: Which one.
         repeats: How many runs, each in a fresh folder, with ``SEED`` counting from 0.
         timeout: Wall-clock seconds of one run; else the goal's ``trial_seconds``, else ``timeout_seconds``.
-        command: What to run; else the recorded command.
+        command: What to run; else the recorded command, else that of ``autoresearch.toml``.
         keep_dir: New or empty folder in which code and output stay.
 
     Raises:
@@ -95,7 +95,7 @@ def reproduce(
     """
     if repeats < 1:
         raise Invalid(f"An experiment cannot be run {repeats} times.", hint="Give 1 or more.")
-    wanted = tuple(command or experiment.command)
+    wanted = tuple(command or experiment.command or workspace.file.run.command)
     frontier = workspace.ledger.research.frontier(experiment.project, segment=experiment.segment)
     score = _recorded(experiment, wanted)
     limit = timeout or frontier.goal.budget.trial_seconds or workspace.file.run.timeout_seconds
@@ -167,7 +167,7 @@ class _Runs:
             seconds=round(self.seconds, 3),
             command=command,
             log_tail=self.log_tail,
-            directory=None if keep_dir is None else str(Path(keep_dir).absolute()),
+            directory=None if keep_dir is None else str(Path(keep_dir).resolve()),
             notices=self.notices,
         )
 

@@ -198,6 +198,7 @@ def _project_file(folder: Path) -> Check:
 
 
 def _project(folder: Path, project: str | None, store: Path) -> Check:
+    from autoresearch.track.goals import disagreement
     from autoresearch.track.workspace import Workspace
 
     if not (store / _DATABASE).exists():
@@ -219,7 +220,9 @@ def _project(folder: Path, project: str | None, store: Path) -> Check:
                 f"{workspace.name!r} has no goal",
                 "`autoresearch goal METRIC --min` sets it.",
             )
-        return Check("project", "ok", f"{workspace.name!r}, goal {goal.metric}, {session}")
+        advice = " ".join(disagreement(workspace))
+        state: Literal["ok", "warn"] = "warn" if advice else "ok"
+        return Check("project", state, f"{workspace.name!r}, goal {goal.metric}, {session}", advice)
 
 
 def _tokens() -> Check:

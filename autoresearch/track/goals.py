@@ -7,9 +7,10 @@ from typing import Any
 
 from autoresearch.errors import NotFound, UsageError
 from autoresearch.records.goal import Budget, Goal, GoalRequest, parse_constraint
+from autoresearch.track.project_file import FILE_NAME, differences
 from autoresearch.track.workspace import Workspace
 
-__all__ = ["change_goal", "present_goal"]
+__all__ = ["change_goal", "disagreement", "present_goal"]
 
 _BUDGET = frozenset(Budget.model_fields)
 
@@ -22,8 +23,19 @@ def present_goal(workspace: Workspace) -> Goal | None:
         return None
 
 
+def disagreement(workspace: Workspace) -> tuple[str, ...]:
+    """One sentence when ``autoresearch.toml`` says another goal than the ledger, which is the one that counts."""
+    said, present = workspace.file.goal_of(workspace.name), present_goal(workspace)
+    parts = differences(said, present) if said and present else ()
+    if not parts:
+        return ()
+    return (f"{FILE_NAME} says {'; '.join(parts)}: `autoresearch init --adopt` takes the file's.",)
+
+
 def change_goal(workspace: Workspace, changes: Mapping[str, Any]) -> Goal:
     """Set what is given, and keep the rest of the goal as long as the metric stays.
+
+    A project without a goal takes that of ``autoresearch.toml`` first.
 
     Args:
         workspace: Whose project it is.
@@ -34,6 +46,7 @@ def change_goal(workspace: Workspace, changes: Mapping[str, Any]) -> Goal:
         Invalid: A value was refused.
     """
     given = {name: value for name, value in changes.items() if value is not None}
+    workspace.adopt_goal()
     present = present_goal(workspace)
     metric = given.get("metric") or (present and present.metric)
     if metric is None:

@@ -3,25 +3,54 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from autoresearch.errors import Invalid
 from autoresearch.records.base import Finite, Line, Name, Request, Text
 from autoresearch.records.goal import Budget, GoalRequest, parse_constraint
+from autoresearch.research.scope import touched
 
-__all__ = ["FILE_NAME", "ProjectFile", "RunSection", "find_project_file", "read_project_file"]
+__all__ = [
+    "FILE_NAME",
+    "ProjectFile",
+    "RunSection",
+    "differences",
+    "find_project_file",
+    "read_project_file",
+]
 
 FILE_NAME = "autoresearch.toml"
+_NAMED = 5
 
 
 class RunSection(Request):
-    """How a trial is run: ``command`` in a shell-free list or one line, and which files may be edited."""
+    """How a trial is run.
+
+    Attributes:
+        command: What runs it, without a shell; in the file a list of arguments or one line.
+        timeout_seconds: Wall-clock seconds of one run of ``reproduce``, where the goal has no ``trial_seconds``.
+        editable: What a change may touch, as ``.gitignore`` patterns; empty for everything.
+    """
 
     command: tuple[Text, ...] = ()
-    metric_pattern: Text | None = None
     timeout_seconds: Finite | None = None
     editable: tuple[Line, ...] = ()
+
+    def remarks(self, files: Sequence[str]) -> tuple[str, ...]:
+        """A sentence on the changed files that are not ``editable``; nothing when all are, or this file alone is not."""
+        if not self.editable:
+            return ()
+        within = {FILE_NAME, *touched(files, self.editable)}
+        outside = [name for name in files if name not in within]
+        if not outside:
+            return ()
+        more = f" and {len(outside) - _NAMED:,} more" if outside[_NAMED:] else ""
+        was, it = ("was", "it is") if len(outside) == 1 else ("were", "they are")
+        scope = ", ".join(self.editable)
+        named = ", ".join(outside[:_NAMED])
+        return (f"{named}{more} {was} changed, and {it} outside of what may be edited ({scope}).",)
 
 
 class ProjectFile(Request):
@@ -30,6 +59,29 @@ class ProjectFile(Request):
     project: Name | None = None
     goal: GoalRequest | None = None
     run: RunSection = RunSection()
+
+    def goal_of(self, project: str) -> GoalRequest | None:
+        """The goal that the file gives a project; None when it has none, or is of a project of another name."""
+        return self.goal if self.project in {None, project} else None
+
+
+def differences(file: GoalRequest, ledger: GoalRequest) -> tuple[str, ...]:
+    """Where the file's goal and the ledger's part, such as ``"target 2, the ledger 2.4"``, one for each key."""
+    pairs = zip(_said(file), _said(ledger), strict=True)
+    return tuple(f"{name} {here}, the ledger {there}" for (name, here), (_, there) in pairs if here != there)
+
+
+def _said(goal: GoalRequest) -> Iterator[tuple[str, str]]:
+    """The keys of a goal and of its budget, with their values in words."""
+    values = {**dict(goal), **dict(goal.budget)}
+    for name in [*GoalRequest.model_fields, *Budget.model_fields]:
+        value = values[name]
+        if isinstance(value, float | int):
+            yield name, f"{value:.10g}"
+        elif isinstance(value, tuple):
+            yield name, ", ".join(map(str, value)) or "none"
+        elif name != "budget":
+            yield name, (repr(value) if name == "description" else str(value)) if value else "none"
 
 
 def find_project_file(start: Path) -> Path | None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import threading
 import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
 from autoresearch.briefs.brief import Context, build
 from autoresearch.capture.change import Change, capture_change
-from autoresearch.errors import AutoresearchError, Conflict, Invalid
+from autoresearch.errors import AutoresearchError, Conflict, Invalid, NotFound
 from autoresearch.ledger.base import every
 from autoresearch.ledger.local.ledger import LocalLedger
 from autoresearch.records.artifact import Artifact, RefRequest, Version
@@ -62,6 +63,7 @@ class Workspace:
         self.file = file
         self.settings = settings
         self._session: str | None = None
+        self._settled = False
         self._lock = threading.RLock()
 
     @classmethod
@@ -107,7 +109,7 @@ class Workspace:
         other = Workspace(
             folder, root=root, name=self.name, ledger=self.ledger, file=self.file, settings=self.settings
         )
-        other._session = self._session
+        other._session, other._settled = self._session, self._settled
         return other
 
     def close(self) -> None:
@@ -173,8 +175,26 @@ class Workspace:
         )
         return self.ledger.research.set_goal(self.name, request)
 
+    def adopt_goal(self) -> None:
+        """Take the goal of ``autoresearch.toml`` when the project has none; a goal of the ledger stays as it is.
+
+        Every call that records, or asks about goal, frontier or context, begins with this.
+        """
+        wanted = self.file.goal_of(self.name)
+        if wanted is None or self._settled:
+            return
+        with self._lock:
+            try:
+                present = self.project.goal
+            except NotFound:
+                present = None
+            if present is None:
+                self.ledger.research.set_goal(self.name, wanted)
+            self._settled = True
+
     def session(self, tag: str, branch: str | None = None, *, note: str = "") -> Session:
         """Open a session and make it the active one."""
+        self.adopt_goal()
         request = SessionRequest.make(id=new_id(), project=self.name, tag=tag, branch=branch, note=note)
         opened = self.ledger.research.open_session(request)
         with self._lock:
@@ -193,6 +213,7 @@ class Workspace:
         return self.ledger.research.session(mine) if mine else None
 
     def _session_id(self, branch: str | None) -> str:
+        self.adopt_goal()
         with self._lock:
             session = self.active_session()
             if session is not None:
@@ -226,7 +247,7 @@ class Workspace:
             diff: Patch to record instead of the captured one; ``""`` records none.
             snapshot: Folder or files to keep, or None. One that fails warns and does not stop the experiment.
             config: Configuration of the run; part of ``repro_key``.
-            command: How it is run, as a list of arguments.
+            command: How it is run, as a list of arguments; else the command of ``autoresearch.toml``.
             parent: Experiment it was made from; None takes the incumbent.
             uses: Artifact versions that go in, such as ``"char-lm:v3"``.
             id: The caller's own UUID, so that a repeated call records once.
@@ -255,7 +276,7 @@ class Workspace:
             change=storing.readable(change.patch),
             files=tuple(storing.cleaned(name) for name in change.files[:10_000]),
             config=dict(config or {}),
-            command=tuple(command),
+            command=tuple(command or self.file.run.command),
             tree=tree,
             repro_key=code,
             uses=tuple(self._exact(name) for name in uses),
@@ -269,7 +290,8 @@ class Workspace:
             found = Change(root=None, commit=commit)
         else:
             found = capture_change(self.path, max_bytes=self.settings.max_diff_bytes)
-        return storing.overridden(found, commit, diff, max_bytes=self.settings.max_diff_bytes)
+        change = storing.overridden(found, commit, diff, max_bytes=self.settings.max_diff_bytes)
+        return replace(change, notices=(*self.file.run.remarks(change.files), *change.notices))
 
     def _stored_diff(self, change: Change) -> Diff | None:
         if not change.size or change.digest is None:
@@ -326,6 +348,7 @@ class Workspace:
             NotFound: There is no such experiment.
             Conflict: The project has no goal, or a person's verdict would be overturned.
         """
+        self.adopt_goal()
         request = DecisionRequest.make(
             id=id or new_id(),
             experiment_id=self._experiment_id(experiment_id),
@@ -365,10 +388,12 @@ class Workspace:
             NotFound: Nothing was recorded in the project yet.
             Conflict: It has no goal.
         """
+        self.adopt_goal()
         return self.ledger.research.frontier(self.name, session_id=session_id)
 
     def progress(self, session_id: str | None = None) -> Progress:
         """Every experiment of the present segment with the running best; raises as :meth:`frontier`."""
+        self.adopt_goal()
         return self.ledger.research.progress(self.name, session_id=session_id)
 
     # Memory
@@ -384,6 +409,7 @@ class Workspace:
             NotFound: Nothing was recorded in the project yet.
             Invalid: The budget is too small to say anything.
         """
+        self.adopt_goal()
         return build(self.ledger.memory.facts(self.name, limit=limit), budget=budget)
 
     def note(self, text: str, experiment: str | None = None) -> Note:
