@@ -27,7 +27,16 @@ _AGENTS = (
     "CLINE_ACTIVE",
     "PI_CODING_AGENT",
 )
-_TERMINAL = ("NO_COLOR", "FORCE_COLOR", "CLICOLOR_FORCE", "COLUMNS", "LINES", "DATA_GYM_CACHE_DIR")
+_TERMINAL = (
+    "CI",
+    "PYTHONUNBUFFERED",
+    "NO_COLOR",
+    "FORCE_COLOR",
+    "CLICOLOR_FORCE",
+    "COLUMNS",
+    "LINES",
+    "DATA_GYM_CACHE_DIR",
+)
 
 _quiet = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture, HealthCheck.data_too_large]
 settings.register_profile("ci", derandomize=True, deadline=None, database=None, suppress_health_check=_quiet)

@@ -72,13 +72,14 @@ def run(arguments: Sequence[str]) -> int:
         code = _run(arguments)
         sys.stdout.flush()
     except BrokenPipeError:
-        return _reader_gone()
+        # The reader has what it wanted, as with `| head`.
+        return _silenced(0)
     except AutoresearchError as error:
         return _say(error, arguments)
     except KeyboardInterrupt:
         return _say(_StoppedError("Interrupted."), arguments)
     except OSError as error:
-        return _say(_refused_by_system(error), arguments)
+        return _silenced(_say(_refused_by_system(error), arguments))
     except Exception as error:  # noqa: BLE001  the named boundary: no user meets a traceback of ours
         return _say(_unexpected(error), arguments)
     return code
@@ -185,11 +186,14 @@ def _unexpected(error: Exception) -> _BugError:
     )
 
 
-def _reader_gone() -> int:
-    """The reader has what it wanted, as with ``| head``; what is still buffered goes nowhere."""
-    with contextlib.suppress(OSError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 0
+def _silenced(code: int) -> int:
+    """The exit code; what standard output still holds and cannot write goes nowhere, or the interpreter's end fails."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return code
 
 
 def _cleaned(text: str) -> str:
