@@ -26,7 +26,7 @@ from autoresearch.records.experiment import (
     State,
 )
 from autoresearch.records.frontier import Event, Frontier, Match, Progress
-from autoresearch.records.goal import Goal, GoalRequest, Project
+from autoresearch.records.goal import Goal, GoalRequest, Project, SegmentRequest
 from autoresearch.records.tree import Tree
 
 __all__ = ["Artifacts", "Ledger", "Memory", "Research", "Snapshots", "every"]
@@ -46,7 +46,7 @@ class Research(abc.ABC):
         """
 
     @abc.abstractmethod
-    def open_segment(self, project: str, reason: str) -> Goal:
+    def open_segment(self, request: SegmentRequest) -> Goal:
         """Begin to compare anew under the same goal: the evaluator, the data or the hardware is another.
 
         Raises:

@@ -19,7 +19,7 @@ from autoresearch.records.base import (
     Time,
 )
 
-__all__ = ["Budget", "Constraint", "Goal", "GoalRequest", "Project", "SegmentReason", "parse_constraint"]
+__all__ = ["Budget", "Constraint", "Goal", "GoalRequest", "Project", "SegmentRequest", "parse_constraint"]
 
 _Positive = Annotated[Finite, Field(ge=0)]
 
@@ -80,9 +80,10 @@ class GoalRequest(Request):
         return self.direction == "min"
 
 
-class SegmentReason(Request):
-    """Why scores before and after are not compared."""
+class SegmentRequest(Request):
+    """Begin to compare anew; ``reason`` says why scores before and after are not compared."""
 
+    project: Name
     reason: Line
 
 

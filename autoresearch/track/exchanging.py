@@ -15,7 +15,7 @@ from autoresearch.exchange.replaying import replay
 from autoresearch.ledger.base import every
 from autoresearch.records.base import Direction, utc_now
 from autoresearch.records.experiment import DecisionRequest, ExperimentRequest, Session, SessionRequest
-from autoresearch.records.goal import Goal, GoalRequest
+from autoresearch.records.goal import Goal, GoalRequest, SegmentRequest
 from autoresearch.records.ids import derived_id
 from autoresearch.research.keys import repro_key
 from autoresearch.track.workspace import Workspace
@@ -100,7 +100,8 @@ def _segments(workspace: Workspace, log: Log, known: Mapping[str, int]) -> dict[
         found[label] = workspace.project.segment
         if not unused:
             reason = _line(f"imported series {label}") or "imported series"
-            found[label] = workspace.ledger.research.open_segment(workspace.name, reason).segment
+            request = SegmentRequest.make(project=workspace.name, reason=reason)
+            found[label] = workspace.ledger.research.open_segment(request).segment
     return found
 
 

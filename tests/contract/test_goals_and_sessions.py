@@ -5,7 +5,7 @@ import pytest
 from autoresearch.errors import Conflict, Invalid, NotFound
 from autoresearch.ledger.base import Ledger
 from autoresearch.records.experiment import SessionRequest
-from autoresearch.records.goal import Constraint, GoalRequest
+from autoresearch.records.goal import Constraint, Goal, GoalRequest, SegmentRequest
 from autoresearch.records.ids import new_id
 from tests.contract_helpers import PROJECT, decide, experiment, goal, kept, session, staircase
 
@@ -47,15 +47,19 @@ def test_another_direction_opens_a_segment(ledger: Ledger) -> None:
     assert goal(ledger, direction="max").segment == 2
 
 
+def new_segment(ledger: Ledger, reason: str) -> Goal:
+    return ledger.research.open_segment(SegmentRequest.make(project=PROJECT, reason=reason))
+
+
 def test_a_segment_may_be_opened_under_the_same_goal(ledger: Ledger) -> None:
     with pytest.raises(NotFound):
-        ledger.research.open_segment(PROJECT, "too early")
+        new_segment(ledger, "too early")
     opened = session(ledger).id
     with pytest.raises(Conflict, match="no goal"):
-        ledger.research.open_segment(PROJECT, "still too early")
+        new_segment(ledger, "still too early")
     goal(ledger)
     kept(ledger, opened, [2.0])
-    assert ledger.research.open_segment(PROJECT, "the evaluator was mended").segment == 2
+    assert new_segment(ledger, "the evaluator was mended").segment == 2
     kept(ledger, opened, [5.0])
     late = experiment(ledger, opened, segment=1)
     decide(ledger, late.id, "keep", 1.0)
@@ -65,7 +69,7 @@ def test_a_segment_may_be_opened_under_the_same_goal(ledger: Ledger) -> None:
     with pytest.raises(NotFound, match="no segment 3"):
         experiment(ledger, opened, segment=3)
     with pytest.raises(Invalid, match="reason"):
-        ledger.research.open_segment(PROJECT, "")
+        new_segment(ledger, "")
 
 
 def test_a_session_may_be_opened_beside_the_active_one(ledger: Ledger) -> None:

@@ -8,7 +8,7 @@ from autoresearch.errors import Conflict, NotFound
 from autoresearch.ledger.local import frontiers, views
 from autoresearch.ledger.local.unit import Unit
 from autoresearch.records.experiment import Session, SessionRequest
-from autoresearch.records.goal import Goal, GoalRequest
+from autoresearch.records.goal import Goal, GoalRequest, SegmentRequest
 from autoresearch.research import states
 from autoresearch.research.keys import content_key
 from autoresearch.store import schema
@@ -53,8 +53,9 @@ def set_goal(unit: Unit, project: str, request: GoalRequest) -> Goal:
     return goal
 
 
-def open_segment(unit: Unit, project: str, reason: str) -> Goal:
+def open_segment(unit: Unit, request: SegmentRequest) -> Goal:
     """Begin to compare anew under the same goal."""
+    project, reason = request.project, request.reason
     row = unit.project(project)
     before = views.goal(unit.rows.must(schema.segments, project=project, number=row["segment"])["goal"])
     if before is None:

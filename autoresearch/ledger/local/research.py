@@ -19,7 +19,7 @@ from autoresearch.records.experiment import (
     State,
 )
 from autoresearch.records.frontier import Frontier, Progress
-from autoresearch.records.goal import Goal, GoalRequest, Project, SegmentReason
+from autoresearch.records.goal import Goal, GoalRequest, Project, SegmentRequest
 from autoresearch.store import schema
 
 if TYPE_CHECKING:
@@ -38,9 +38,9 @@ class LocalResearch(Research):
         with self._ledger.write() as unit:
             return goals.set_goal(unit, project, request)
 
-    def open_segment(self, project: str, reason: str) -> Goal:
+    def open_segment(self, request: SegmentRequest) -> Goal:
         with self._ledger.write() as unit:
-            return goals.open_segment(unit, project, SegmentReason.make(reason=reason).reason)
+            return goals.open_segment(unit, request)
 
     def project(self, name: str) -> Project:
         with self._ledger.read() as unit:
