@@ -210,6 +210,7 @@ def _words(command: str) -> list[str]:
     "goal val_bpb --min --target 2.45",
     "goal --target 2.40 --max-experiments 300     # the rest stays",
     "goal accuracy --max --constraint 'memory_gb <= 24'",
+    'goal --new-segment "the evaluator was mended"',
 )
 def goal(
     context: typer.Context,
@@ -225,6 +226,7 @@ def goal(
     max_seconds: o.MaxSeconds = None,
     trial_seconds: o.TrialSeconds = None,
     description: o.Description = None,
+    new_segment: o.NewSegment = None,
 ) -> Answer:
     """Show the goal, or set it.
 
@@ -250,6 +252,8 @@ def goal(
         changed = any(value is not None for value in changes.values())
         workspace.adopt_goal()
         present = change_goal(workspace, changes) if changed else workspace.project.goal
+        if new_segment is not None:
+            present = workspace.new_segment(new_segment)
         return _goal_answer(workspace, present)
 
 

@@ -31,6 +31,7 @@ __all__ = [
     "MinDelta",
     "Minimize",
     "NoSnapshot",
+    "NewSegment",
     "Noise",
     "Parent",
     "Protected",
@@ -76,6 +77,14 @@ MaxSeconds = Annotated[
     float | None, typer.Option(metavar="S", help="Wall-clock seconds for all trials together.")
 ]
 TrialSeconds = Annotated[float | None, typer.Option(metavar="S", help="Wall-clock seconds of one trial.")]
+NewSegment = Annotated[
+    str | None,
+    typer.Option(
+        "--new-segment",
+        metavar="REASON",
+        help="Compare anew from here on: the evaluator or the data is another.",
+    ),
+]
 Description = Annotated[str | None, typer.Option(metavar="TEXT", help="What the goal means, in words.")]
 Command = Annotated[
     str | None, typer.Option("--command", metavar="TEXT", help="What runs it, without a shell.")

@@ -29,7 +29,15 @@ from autoresearch.records.experiment import (
     SessionRequest,
 )
 from autoresearch.records.frontier import Frontier, Match, Progress
-from autoresearch.records.goal import Budget, Constraint, Goal, GoalRequest, Project, parse_constraint
+from autoresearch.records.goal import (
+    Budget,
+    Constraint,
+    Goal,
+    GoalRequest,
+    Project,
+    SegmentRequest,
+    parse_constraint,
+)
 from autoresearch.records.ids import new_id
 from autoresearch.research.keys import repro_key
 from autoresearch.settings import Settings
@@ -191,6 +199,19 @@ class Workspace:
             if present is None:
                 self.ledger.research.set_goal(self.name, wanted)
             self._settled = True
+
+    def new_segment(self, reason: str) -> Goal:
+        """Begin to compare anew under the same goal: the evaluator, the data or the hardware is another.
+
+        Args:
+            reason: Why scores before and after are not compared; every later brief says it.
+
+        Raises:
+            NotFound: Nothing was recorded in the project yet.
+            Conflict: It has no goal.
+        """
+        self.adopt_goal()
+        return self.ledger.research.open_segment(SegmentRequest.make(project=self.name, reason=reason))
 
     def session(self, tag: str, branch: str | None = None, *, note: str = "") -> Session:
         """Open a session and make it the active one."""

@@ -413,3 +413,10 @@ def test_the_demo_runs_and_answers_one_document(
     report = cli("demo", "--trials", "1", "--into", "model repository")
     assert "What to type next" in report.out
     assert "\x1b" not in report.out
+
+
+def test_a_segment_is_opened_by_hand_with_its_reason(campaign: Path, cli: Any) -> None:
+    assert cli("goal", "--new-segment", "the evaluator was mended", "--json").json["goal"]["segment"] == 2
+    assert "the evaluator was mended" in cli("context").out
+    assert cli("frontier", "-q").lines == []
+    assert cli("frontier", "--segment", "1", "-q").lines != []
