@@ -114,6 +114,7 @@ def run_campaign(workspace: Workspace, agent: Agent, plan: Plan, listener: Liste
         CaptureError: There is no git repository with a commit.
         TrialError: The unchanged code gives no score, or a command cannot be started.
     """
+    workspace.adopt_goal()
     goal = workspace.project.goal
     if goal is None:
         raise Conflict("The project has no goal.", hint="Set one: autoresearch goal METRIC.")

@@ -62,6 +62,7 @@ def import_log(
         Conflict: The project has another goal.
     """
     data = _read(Path(path))
+    workspace.adopt_goal()
     present = _goal(workspace)
     log = read_log(data, metric=metric, direction=direction, segment_by=segment_by)
     if present is not None and direction is None and log.metric == present.metric:
