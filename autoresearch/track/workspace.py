@@ -99,7 +99,7 @@ class Workspace:
         root = _root(folder)
         found = find_project_file(folder)
         file = read_project_file(found) if found else ProjectFile()
-        name = project or settings.project or file.project or _folder_name(root)
+        name = project or settings.project or file.project or _folder_name(_main_work_tree(root))
         ledger = LocalLedger.open(
             Path(home).expanduser().resolve() if home else settings.home,
             actor=actor or present_actor(settings),
@@ -514,6 +514,20 @@ def _root(folder: Path) -> Path:
     if not folder.is_dir():
         raise Invalid(f"{folder} is not a folder.", hint="Give the folder of your code.")
     return next((above for above in (folder, *folder.parents) if (above / ".git").exists()), folder)
+
+
+def _main_work_tree(root: Path) -> Path:
+    """The work tree that a linked one belongs to, so that every worktree of a repository is the same project."""
+    link = root / ".git"
+    if not link.is_file():
+        return root
+    named = link.read_text(encoding="utf-8", errors="replace").removeprefix("gitdir:").strip()
+    folder = (root / named).resolve()
+    # A linked work tree's folder is <main>/.git/worktrees/<name>; a submodule's lies elsewhere.
+    if folder.parent.name != "worktrees":
+        return root
+    shared = folder.parent.parent
+    return shared.parent if shared.name == ".git" else shared
 
 
 def _folder_name(root: Path) -> str:

@@ -161,6 +161,11 @@ def test_the_project_is_named_by_argument_environment_file_or_folder(
     assert ar.Workspace.open(project="given").name == "given"
 
 
+def test_every_worktree_of_a_repository_is_the_same_project(repository: Path, tmp_path: Path) -> None:
+    subprocess.run(["git", "worktree", "add", "-q", "--detach", tmp_path / "trial-7"], check=True)
+    assert ar.Workspace.open(tmp_path / "trial-7").name == "char-lm"
+
+
 def test_who_acts_is_told_from_the_environment(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AUTORESEARCH_ACTOR", "ada")
     assert ar.Workspace.open().experiment(snapshot=None).actor.model_dump() == {
