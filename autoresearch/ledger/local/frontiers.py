@@ -39,8 +39,13 @@ _CANDIDATES = (
     )
     .order_by(_x.position)
 )
-_DROP_FROM = sa.delete(schema.frontier).where(
-    *_in_segment(schema.frontier), _f.position >= sa.bindparam("position")
+_STEPS_FROM = (
+    sa.select(_f.project, _f.segment, _f.position, _f.experiment_id, _f.number, _f.score, _f.gain)
+    .where(*_in_segment(schema.frontier), _f.position >= sa.bindparam("position"))
+    .order_by(_f.position)
+)
+_DROP_STEP = sa.delete(schema.frontier).where(
+    *_in_segment(schema.frontier), _f.position == sa.bindparam("position")
 )
 _REPEATED = sa.select(schema.repeats.c.n, schema.repeats.c.mean, schema.repeats.c.squares).where(
     *_in_segment(schema.repeats), schema.repeats.c.n > 1
@@ -91,7 +96,6 @@ def rebuild(unit: Unit, goal: Goal, position: int = 0) -> None:
     candidates = [rules.Candidate(row["position"], row["id"], row["score"]) for row in rows]
     numbers = {row["id"]: row["number"] for row in rows}
     best = before["score"] if before else None
-    unit.rows.connection.execute(_DROP_FROM, {**where, "organization": unit.rows.organization})
     steps: list[dict[str, Any]] = []
     for candidate in rules.staircase(candidates, goal, best):
         gain = None if best is None else rules.gain(candidate.score, best, goal)
@@ -107,7 +111,21 @@ def rebuild(unit: Unit, goal: Goal, position: int = 0) -> None:
             }
         )
         best = candidate.score
-    unit.rows.insert_all(schema.frontier, steps)
+    _replace(unit, [dict(row) for row in unit.rows.run(_STEPS_FROM, **where)], steps)
+
+
+def _replace(unit: Unit, old: Sequence[dict[str, Any]], new: Sequence[dict[str, Any]]) -> None:
+    """Write the steps that changed; most of a long staircase stands as it was."""
+    before = {step["position"]: step for step in old}
+    after = {step["position"]: step for step in new}
+    gone = [step for position, step in before.items() if after.get(position) != step]
+    if gone:
+        organization = unit.rows.organization
+        keys = ({name: step[name] for name in ("project", "segment", "position")} for step in gone)
+        unit.rows.connection.execute(_DROP_STEP, [{**key, "organization": organization} for key in keys])
+    unit.rows.insert_all(
+        schema.frontier, (step for position, step in after.items() if before.get(position) != step)
+    )
 
 
 def rejudge(unit: Unit, goal: Goal) -> None:

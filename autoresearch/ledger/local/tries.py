@@ -103,7 +103,9 @@ def judged(unit: Unit, row: Row, *, state: str, gain: float | None) -> None:
         counts[state] += 1
         if again:
             counts[row["state"]] -= 1
-        best = _best_gain(unit, where) if again else _better(summary["best_gain"], gain)
+        # Only when the best itself was judged again does the next best have to be looked for.
+        lost = again and row["gain"] is not None and row["gain"] == summary["best_gain"]
+        best = _best_gain(unit, where) if lost else _better(summary["best_gain"], gain)
         unit.rows.update(
             schema.attempts,
             where,
