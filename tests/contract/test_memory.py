@@ -98,6 +98,20 @@ def test_a_superseded_verdict_changes_its_group(ledger: Ledger) -> None:
     assert (facts.counts.kept, facts.counts.dropped) == (2, 0)
 
 
+def test_the_best_gain_of_a_group_falls_back_when_it_is_judged_again(ledger: Ledger) -> None:
+    goal(ledger)
+    opened = session(ledger).id
+    kept(ledger, opened, [3.0])
+    near, far = (experiment(ledger, opened, change=patch("0.04", after)) for after in ("0.05", "0.5"))
+    decide(ledger, near.id, "drop", 3.125)
+    decide(ledger, far.id, "drop", 4.0)
+    assert ledger.memory.facts(PROJECT).tried[0].best_gain == -0.125
+    decide(ledger, near.id, "drop", 3.5)
+    assert ledger.memory.facts(PROJECT).tried[0].best_gain == -0.5
+    decide(ledger, near.id, "crash")
+    assert ledger.memory.facts(PROJECT).tried[0].best_gain == -1.0
+
+
 def test_facts_carry_the_goal_the_best_and_what_is_left(ledger: Ledger) -> None:
     from autoresearch.records.goal import Budget
 

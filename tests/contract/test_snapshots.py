@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import os
+import threading
 from pathlib import Path
 
 import pytest
 
 from autoresearch.errors import Conflict, Invalid, NotFound, StoreCorrupt
 from autoresearch.ledger.base import Ledger
+from autoresearch.ledger.local.ledger import LocalLedger
 from autoresearch.records.experiment import Diff
 from autoresearch.records.ids import new_id
 from tests.contract_helpers import experiment, session, stored_tree
@@ -107,6 +109,29 @@ def test_the_blobs_of_a_manifest_that_may_be_named_again_are_kept(ledger: Ledger
     assert ledger.snapshots.get(content) == b"weights"
     aged(tmp_path)
     assert ledger.snapshots.collect(dry_run=False)[0] == 2
+
+
+def test_a_record_that_waited_for_the_collector_sees_what_it_removed(tmp_path: Path) -> None:
+    with LocalLedger.open(tmp_path / "store") as ledger:
+        opened = session(ledger).id
+        tree = stored_tree(ledger, b"weights")
+        answer: list[object] = []
+
+        def record() -> None:
+            try:
+                answer.append(experiment(ledger, opened, tree=tree))
+            except NotFound as error:
+                answer.append(error)
+
+        waiting = threading.Thread(target=record)
+        with ledger.write():
+            waiting.start()
+            waiting.join(0.2)
+            assert waiting.is_alive()
+            ledger.objects.remove(tree)
+        waiting.join(30)
+        assert [type(found) for found in answer] == [NotFound]
+        assert list(ledger.snapshots.verify()) == []
 
 
 def test_what_is_not_a_digest_is_refused(ledger: Ledger) -> None:

@@ -58,7 +58,7 @@ def test_what_passes_the_gate_comes_back_as_it_went_in(values: list[tuple[str, A
                 assert wrong or abs(score) > 2**53
                 continue
             assert ledger.research.experiment(made.id).score == given.score == float(score)
-            assert math.copysign(1, given.score or 0.0) == (1 if not score else math.copysign(1, score))
+            assert str(given.score) != "-0.0"
 
 
 @given(st.text(alphabet=string.printable, max_size=30))
@@ -110,7 +110,7 @@ def test_negative_zero_is_zero_before_any_store_sees_it() -> None:
     made = DecisionRequest.make(
         id=new_id(), experiment_id=new_id(), status="keep", score=-0.0, metrics={"gb": -0.0}
     )
-    assert [math.copysign(1, value or 0.0) for value in (made.score, made.metrics["gb"])] == [1, 1]
+    assert [str(made.score), str(made.metrics["gb"])] == ["0.0", "0.0"]
 
 
 def test_an_array_of_no_dimensions_is_a_number() -> None:

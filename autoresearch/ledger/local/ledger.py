@@ -64,8 +64,8 @@ class LocalArtifacts(Artifacts):
         self._ledger = ledger
 
     def log(self, request: VersionRequest) -> Version:
-        self._ledger.require(request.tree)
         with self._ledger.write() as unit:
+            self._ledger.require(request.tree)
             return things.log(unit, request)
 
     def artifacts(

@@ -84,8 +84,9 @@ class LocalResearch(Research):
             return Page[Session](items=tuple(map(views.session, rows[:limit])), next_cursor=following)
 
     def record(self, request: ExperimentRequest) -> Experiment:
-        self._ledger.require_objects(request)
         with self._ledger.write() as unit:
+            # Asked under the write lock, which the collector holds while it removes.
+            self._ledger.require_objects(request)
             row, _ = experiments.record(unit, request)
             return views.experiment(unit, row)
 
@@ -93,6 +94,7 @@ class LocalResearch(Research):
         new = 0
         with self._ledger.write() as unit:
             for request, verdict in batch:
+                self._ledger.require_objects(request)
                 if request.id != verdict.experiment_id:
                     raise Conflict(
                         f"The verdict {verdict.id} is on another experiment.", hint="Pair each with its own."
