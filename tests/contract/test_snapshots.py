@@ -100,15 +100,17 @@ def test_the_collector_removes_what_nothing_refers_to_and_only_when_told(
 
 
 def test_the_blobs_of_a_manifest_that_may_be_named_again_are_kept(ledger: Ledger, tmp_path: Path) -> None:
-    tree = stored_tree(ledger, b"weights")
-    (content,) = (entry.sha256 for entry in ledger.snapshots.tree(tree).entries)
-    assert content is not None
+    # Several, so that some manifests come before their blob in the order of digests and some behind it.
+    trees = [stored_tree(ledger, b"weights %d" % n) for n in range(8)]
+    contents = [str(entry.sha256) for tree in trees for entry in ledger.snapshots.tree(tree).entries]
+    assert {tree < content for tree, content in zip(trees, contents, strict=True)} == {True, False}
     aged(tmp_path)
-    os.utime(blob(tmp_path, tree))
+    for tree in trees:
+        os.utime(blob(tmp_path, tree))
     assert ledger.snapshots.collect(dry_run=False) == (0, 0)
-    assert ledger.snapshots.get(content) == b"weights"
+    assert [ledger.snapshots.get(content) for content in contents] == [b"weights %d" % n for n in range(8)]
     aged(tmp_path)
-    assert ledger.snapshots.collect(dry_run=False)[0] == 2
+    assert ledger.snapshots.collect(dry_run=False)[0] == 16
 
 
 def test_a_record_that_waited_for_the_collector_sees_what_it_removed(tmp_path: Path) -> None:
