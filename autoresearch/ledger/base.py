@@ -7,7 +7,7 @@ first call answered, with other content it is a ``Conflict``. Lists are pages wi
 from __future__ import annotations
 
 import abc
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal, Self, TypeVar
 
@@ -27,9 +27,21 @@ from autoresearch.records.experiment import (
 )
 from autoresearch.records.frontier import Event, Frontier, Match, Progress
 from autoresearch.records.goal import Goal, GoalRequest, Project, SegmentRequest
+from autoresearch.records.run import (
+    FinishRequest,
+    LoggedLine,
+    Media,
+    Receipt,
+    Run,
+    RunEdit,
+    RunQuery,
+    SeriesInfo,
+)
 from autoresearch.records.tree import Tree
+from autoresearch.series.batch import Batch
+from autoresearch.series.curve import Curve, History
 
-__all__ = ["Artifacts", "Ledger", "Memory", "Research", "Snapshots", "every"]
+__all__ = ["Artifacts", "Ledger", "Memory", "Research", "Runs", "Snapshots", "every"]
 
 _Item = TypeVar("_Item")
 
@@ -292,13 +304,156 @@ class Snapshots(abc.ABC):
         """Remove objects that nothing refers to; answers how many and their bytes. A dry run removes nothing."""
 
 
+class Runs(abc.ABC):
+    """Runs, and the points, lines and media they logged."""
+
+    @abc.abstractmethod
+    def ingest(self, batch: Batch) -> int:
+        """Store a batch of one writer, once however often it is sent; answers the sequence number that is stored.
+
+        Raises:
+            Conflict: Part of it is stored already; ``details["sequence"]`` says how far, send what is beyond.
+        """
+
+    @abc.abstractmethod
+    def position(self, writer: str) -> int:
+        """The last sequence number that is stored of a writer; 0 when nothing is."""
+
+    @abc.abstractmethod
+    def run(self, run_id: str) -> Run:
+        """One run.
+
+        Raises:
+            NotFound: There is no such run.
+        """
+
+    @abc.abstractmethod
+    def find(self, project: str, text: str) -> Run:
+        """The run meant by ``12``, ``#12``, ``last``, a name, a full id, or the beginning or end of one.
+
+        Raises:
+            NotFound: Nothing fits.
+            Conflict: Several do.
+        """
+
+    @abc.abstractmethod
+    def runs(self, query: RunQuery, *, limit: int = 100, cursor: str | None = None) -> Page[Run]:
+        """The runs that a query asks for.
+
+        Raises:
+            NotFound: There is no such project.
+            Invalid: A condition or the order was not understood.
+        """
+
+    @abc.abstractmethod
+    def edit(self, request: RunEdit) -> Run:
+        """Change name, note, tags, group, config or the linked experiment.
+
+        Raises:
+            NotFound: There is no such run or experiment.
+        """
+
+    @abc.abstractmethod
+    def finish(self, request: FinishRequest) -> Run:
+        """End a run from outside; ending one that has that state already changes nothing.
+
+        Raises:
+            NotFound: There is no such run.
+            Conflict: It has ended in another state.
+        """
+
+    @abc.abstractmethod
+    def remove(self, run_id: str) -> None:
+        """Remove a run with all it logged; objects that nothing else refers to go with the next collection.
+
+        Raises:
+            NotFound: There is no such run.
+            Conflict: It is still running.
+        """
+
+    @abc.abstractmethod
+    def catalog(self, run_id: str) -> tuple[SeriesInfo, ...]:
+        """What a run has logged, in order of name and labels; raises as ``run`` does."""
+
+    @abc.abstractmethod
+    def history(
+        self,
+        run_id: str,
+        names: Sequence[str] = (),
+        *,
+        labels: Mapping[str, str] | None = None,
+        first_step: int | None = None,
+        last_step: int | None = None,
+        limit: int = 10_000,
+        cursor: str | None = None,
+    ) -> History:
+        """Every point of some metrics, of all when no name is given, in pages of at most ``limit`` steps.
+
+        Args:
+            run_id: The run.
+            names: Metrics; a name without points gives no curve.
+            labels: Pairs that a series must have; None takes every series of the name.
+            first_step: The least step.
+            last_step: The greatest step, included.
+            limit: Most points of one series in a page.
+            cursor: Where the last page ended.
+
+        Raises:
+            NotFound: There is no such run.
+        """
+
+    @abc.abstractmethod
+    def sampled(
+        self,
+        run_ids: Sequence[str],
+        names: Sequence[str] = (),
+        *,
+        labels: Mapping[str, str] | None = None,
+        samples: int = 500,
+        first_step: int | None = None,
+        last_step: int | None = None,
+    ) -> tuple[Curve, ...]:
+        """Metrics of some runs, each with at most ``samples`` points, among them the exact extremes.
+
+        Raises:
+            NotFound: There is no such run.
+        """
+
+    @abc.abstractmethod
+    def lines(
+        self,
+        run_id: str,
+        names: Sequence[str] = (),
+        *,
+        limit: int = 1000,
+        cursor: str | None = None,
+        tail: bool = False,
+    ) -> Page[LoggedLine]:
+        """Entries of text series in order of time, of all when no name is given; with ``tail`` the last ones."""
+
+    @abc.abstractmethod
+    def media(
+        self, run_id: str, *, key: str | None = None, limit: int = 100, cursor: str | None = None
+    ) -> Page[Media]:
+        """What was logged beside numbers and text, first to last."""
+
+    @abc.abstractmethod
+    def receipt(self, run_id: str, *, verify: bool = False) -> Receipt:
+        """Whether everything is there; ``verify`` also decodes every point. Raises as ``run`` does."""
+
+    @abc.abstractmethod
+    def compact(self, run_id: str) -> int:
+        """Bring the live tail of a run into chunks; answers how many points were moved. Reading does it as needed."""
+
+
 class Ledger(abc.ABC):
-    """The use cases, in four small interfaces."""
+    """The use cases, in five small interfaces."""
 
     research: Research
     memory: Memory
     artifacts: Artifacts
     snapshots: Snapshots
+    runs: Runs
 
     @abc.abstractmethod
     def close(self) -> None:

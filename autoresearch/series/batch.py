@@ -31,7 +31,7 @@ class Rows:
 
     __slots__ = ("labels", "names", "sequences", "steps", "times", "values")
 
-    def __init__(
+    def __init__(  # noqa: PLR0917  a group of columns
         self,
         names: tuple[str, ...],
         labels: Labels,
@@ -56,7 +56,7 @@ class Text:
 
     __slots__ = ("labels", "name", "sequence", "step", "text", "time")
 
-    def __init__(
+    def __init__(  # noqa: PLR0917  as above
         self, name: str, labels: Labels, sequence: int, step: int, time: float, text: str
     ) -> None:
         self.name = name

@@ -7,11 +7,20 @@ summarize, so that reading the state of a project costs the same at ten and at t
 
 from __future__ import annotations
 
-import datetime
-from typing import Any
-
 import sqlalchemy as sa
-from sqlalchemy.types import TypeDecorator
+
+from autoresearch.store.columns import (
+    Moment,
+    flag,
+    json,
+    key,
+    metadata,
+    moment,
+    organization,
+    real,
+    text,
+    whole,
+)
 
 __all__ = [
     "Moment",
@@ -35,149 +44,95 @@ __all__ = [
     "versions",
 ]
 
-_EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
-_MICROSECOND = datetime.timedelta(microseconds=1)
-
-
-class Moment(TypeDecorator[datetime.datetime]):
-    """A time as whole microseconds since 1970 UTC: exact, ordered and equal in every dialect."""
-
-    impl = sa.BigInteger
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime.datetime | None, _dialect: Any) -> int | None:
-        """Microseconds for the database."""
-        return None if value is None else (value - _EPOCH) // _MICROSECOND
-
-    def process_result_value(self, value: Any, _dialect: Any) -> datetime.datetime | None:
-        """A UTC time for the library."""
-        return None if value is None else _EPOCH + value * _MICROSECOND
-
-
-metadata = sa.MetaData()
-
-
-def _organization() -> sa.Column[str]:
-    return sa.Column("organization", sa.String, primary_key=True)
-
-
-def _key(name: str, kind: type[sa.types.TypeEngine[Any]] = sa.String) -> sa.Column[Any]:
-    return sa.Column(name, kind, primary_key=True, autoincrement=False)
-
-
-def _text(name: str, *, null: bool = False) -> sa.Column[Any]:
-    return sa.Column(name, sa.Text, nullable=null)
-
-
-def _whole(name: str, *, null: bool = False) -> sa.Column[Any]:
-    return sa.Column(name, sa.BigInteger, nullable=null)
-
-
-def _real(name: str, *, null: bool = True) -> sa.Column[Any]:
-    return sa.Column(name, sa.Double, nullable=null)
-
-
-def _flag(name: str) -> sa.Column[Any]:
-    return sa.Column(name, sa.Boolean, nullable=False)
-
-
-def _json(name: str, *, null: bool = False) -> sa.Column[Any]:
-    return sa.Column(name, sa.JSON(none_as_null=True), nullable=null)
-
-
-def _moment(name: str) -> sa.Column[Any]:
-    return sa.Column(name, Moment, nullable=False)
-
-
-counters = sa.Table("counters", metadata, _organization(), _whole("seq"))
+counters = sa.Table("counters", metadata, organization(), whole("seq"))
 
 projects = sa.Table(
     "projects",
     metadata,
-    _organization(),
-    _key("name"),
-    _whole("segment"),
-    _whole("goal_revision"),
-    _text("active_session", null=True),
-    _whole("experiments"),
-    _whole("sessions"),
-    _moment("recorded_at"),
+    organization(),
+    key("name"),
+    whole("segment"),
+    whole("goal_revision"),
+    text("active_session", null=True),
+    whole("experiments"),
+    whole("sessions"),
+    moment("recorded_at"),
 )
 
 segments = sa.Table(
     "segments",
     metadata,
-    _organization(),
-    _key("project"),
-    _key("number", sa.BigInteger),
-    _json("goal", null=True),
-    _text("reason"),
-    _whole("recorded"),
-    _whole("kept"),
-    _whole("dropped"),
-    _whole("crashed"),
-    _real("seconds", null=False),
-    _moment("recorded_at"),
+    organization(),
+    key("project"),
+    key("number", sa.BigInteger),
+    json("goal", null=True),
+    text("reason"),
+    whole("recorded"),
+    whole("kept"),
+    whole("dropped"),
+    whole("crashed"),
+    real("seconds", null=False),
+    moment("recorded_at"),
 )
 
 sessions = sa.Table(
     "sessions",
     metadata,
-    _organization(),
-    _key("id"),
-    _text("project"),
-    _whole("number"),
-    _whole("seq"),
-    _text("tag"),
-    _text("branch", null=True),
-    _text("note"),
-    _text("state"),
-    _json("actor"),
-    _text("content"),
-    _moment("recorded_at"),
+    organization(),
+    key("id"),
+    text("project"),
+    whole("number"),
+    whole("seq"),
+    text("tag"),
+    text("branch", null=True),
+    text("note"),
+    text("state"),
+    json("actor"),
+    text("content"),
+    moment("recorded_at"),
     sa.Index("sessions_by_number", "organization", "project", "number", unique=True),
 )
 
 experiments = sa.Table(
     "experiments",
     metadata,
-    _organization(),
-    _key("id"),
-    _text("project"),
-    _whole("number"),
-    _whole("seq"),
-    _text("session_id"),
-    _whole("segment"),
-    _text("note"),
-    _text("commit", null=True),
-    _text("parent_commit", null=True),
-    _text("branch", null=True),
-    _text("parent_id", null=True),
-    _json("diff", null=True),
-    _text("change_key", null=True),
-    _json("files"),
-    _json("config"),
-    _json("command"),
-    _text("tree", null=True),
-    _text("repro_key"),
-    _json("notices"),
-    _json("source", null=True),
-    _json("actor"),
-    _text("content"),
-    _moment("occurred_at"),
-    _moment("recorded_at"),
+    organization(),
+    key("id"),
+    text("project"),
+    whole("number"),
+    whole("seq"),
+    text("session_id"),
+    whole("segment"),
+    text("note"),
+    text("commit", null=True),
+    text("parent_commit", null=True),
+    text("branch", null=True),
+    text("parent_id", null=True),
+    json("diff", null=True),
+    text("change_key", null=True),
+    json("files"),
+    json("config"),
+    json("command"),
+    text("tree", null=True),
+    text("repro_key"),
+    json("notices"),
+    json("source", null=True),
+    json("actor"),
+    text("content"),
+    moment("occurred_at"),
+    moment("recorded_at"),
     # The present verdict, repeated from its decision row so that lists need no join.
-    _text("state"),
-    _text("decision_id", null=True),
-    _whole("position", null=True),
-    _flag("eligible"),
-    _real("score"),
-    _json("metrics"),
-    _text("reason"),
-    _real("gain"),
-    _real("seconds"),
-    _text("log_tail"),
-    _json("decided_by", null=True),
+    text("state"),
+    text("decision_id", null=True),
+    whole("position", null=True),
+    flag("eligible"),
+    real("score"),
+    json("metrics"),
+    text("reason"),
+    real("gain"),
+    real("seconds"),
+    text("log_tail"),
+    json("decided_by", null=True),
     sa.Index("experiments_by_number", "organization", "project", "number", unique=True),
     sa.Index("experiments_by_seq", "organization", "seq", unique=True),
     sa.Index("experiments_by_segment", "organization", "project", "segment", "number"),
@@ -191,71 +146,71 @@ experiments = sa.Table(
 decisions = sa.Table(
     "decisions",
     metadata,
-    _organization(),
-    _key("id"),
-    _text("experiment_id"),
-    _text("project"),
-    _whole("number"),
-    _whole("segment"),
-    _whole("seq"),
-    _text("status"),
-    _real("score"),
-    _json("samples"),
-    _text("metric"),
-    _json("metrics"),
-    _text("reason"),
-    _real("seconds"),
-    _flag("advanced"),
-    _real("gain"),
-    _flag("within_noise"),
-    _json("violations"),
-    _text("standing"),
-    _json("actor"),
-    _text("content"),
-    _moment("recorded_at"),
+    organization(),
+    key("id"),
+    text("experiment_id"),
+    text("project"),
+    whole("number"),
+    whole("segment"),
+    whole("seq"),
+    text("status"),
+    real("score"),
+    json("samples"),
+    text("metric"),
+    json("metrics"),
+    text("reason"),
+    real("seconds"),
+    flag("advanced"),
+    real("gain"),
+    flag("within_noise"),
+    json("violations"),
+    text("standing"),
+    json("actor"),
+    text("content"),
+    moment("recorded_at"),
     sa.Index("decisions_by_experiment", "organization", "experiment_id", "seq"),
 )
 
 frontier = sa.Table(
     "frontier",
     metadata,
-    _organization(),
-    _key("project"),
-    _key("segment", sa.BigInteger),
-    _key("position", sa.BigInteger),
-    _text("experiment_id"),
-    _whole("number"),
-    _real("score", null=False),
-    _real("gain"),
+    organization(),
+    key("project"),
+    key("segment", sa.BigInteger),
+    key("position", sa.BigInteger),
+    text("experiment_id"),
+    whole("number"),
+    real("score", null=False),
+    real("gain"),
     sa.Index("frontier_by_experiment", "organization", "experiment_id"),
 )
 
 repeats = sa.Table(
     "repeats",
     metadata,
-    _organization(),
-    _key("project"),
-    _key("segment", sa.BigInteger),
-    _key("repro_key"),
-    _whole("n"),
-    _real("mean", null=False),
-    _real("squares", null=False),
+    organization(),
+    key("project"),
+    key("segment", sa.BigInteger),
+    key("repro_key"),
+    whole("n"),
+    real("mean", null=False),
+    real("squares", null=False),
     sa.Index("repeats_by_n", "organization", "project", "segment", "n"),
 )
 
 edits = sa.Table(
     "edits",
     metadata,
-    _organization(),
-    _key("experiment_id"),
-    _key("ordinal", sa.BigInteger),
-    _text("project"),
-    _whole("segment"),
-    _text("subject"),
-    _text("name"),
-    _text("before"),
-    _text("after"),
-    _whole("number"),
+    organization(),
+    key("experiment_id"),
+    key("ordinal", sa.BigInteger),
+    text("project"),
+    whole("segment"),
+    text("subject"),
+    text("name"),
+    text("before"),
+    text("after"),
+    whole("number"),
     sa.Index("edits_by_name", "organization", "project", "name", "number"),
     sa.Index("edits_by_subject", "organization", "project", "segment", "subject", "number"),
 )
@@ -263,111 +218,111 @@ edits = sa.Table(
 attempts = sa.Table(
     "attempts",
     metadata,
-    _organization(),
-    _key("project"),
-    _key("segment", sa.BigInteger),
-    _key("subject"),
-    _whole("kept"),
-    _whole("dropped"),
-    _whole("crashed"),
-    _whole("failures"),
-    _whole("last_number"),
-    _real("best_gain"),
-    _json("recent"),
+    organization(),
+    key("project"),
+    key("segment", sa.BigInteger),
+    key("subject"),
+    whole("kept"),
+    whole("dropped"),
+    whole("crashed"),
+    whole("failures"),
+    whole("last_number"),
+    real("best_gain"),
+    json("recent"),
     sa.Index("attempts_by_failures", "organization", "project", "segment", "failures", "last_number"),
 )
 
 notes = sa.Table(
     "notes",
     metadata,
-    _organization(),
-    _key("id"),
-    _text("project"),
-    _whole("seq"),
-    _text("text"),
-    _text("experiment_id", null=True),
-    _whole("experiment_number", null=True),
-    _json("actor"),
-    _text("content"),
-    _moment("recorded_at"),
+    organization(),
+    key("id"),
+    text("project"),
+    whole("seq"),
+    text("text"),
+    text("experiment_id", null=True),
+    whole("experiment_number", null=True),
+    json("actor"),
+    text("content"),
+    moment("recorded_at"),
     sa.Index("notes_by_project", "organization", "project", "seq"),
 )
 
 events = sa.Table(
     "events",
     metadata,
-    _organization(),
-    _key("seq", sa.BigInteger),
-    _text("project", null=True),
-    _text("kind"),
-    _text("subject"),
-    _json("actor"),
-    _json("before", null=True),
-    _json("after", null=True),
-    _moment("recorded_at"),
+    organization(),
+    key("seq", sa.BigInteger),
+    text("project", null=True),
+    text("kind"),
+    text("subject"),
+    json("actor"),
+    json("before", null=True),
+    json("after", null=True),
+    moment("recorded_at"),
     sa.Index("events_by_project", "organization", "project", "seq"),
 )
 
 artifacts = sa.Table(
     "artifacts",
     metadata,
-    _organization(),
-    _key("name"),
-    _text("project"),
-    _text("type"),
-    _text("description"),
-    _whole("versions"),
-    _whole("seq"),
-    _moment("recorded_at"),
+    organization(),
+    key("name"),
+    text("project"),
+    text("type"),
+    text("description"),
+    whole("versions"),
+    whole("seq"),
+    moment("recorded_at"),
     sa.Index("artifacts_by_project", "organization", "project", "name"),
 )
 
 versions = sa.Table(
     "versions",
     metadata,
-    _organization(),
-    _key("artifact"),
-    _key("number", sa.BigInteger),
-    _text("id"),
-    _text("project"),
-    _text("tree"),
-    _whole("size"),
-    _whole("files"),
-    _json("metadata"),
-    _json("actor"),
-    _whole("seq"),
-    _moment("recorded_at"),
+    organization(),
+    key("artifact"),
+    key("number", sa.BigInteger),
+    text("id"),
+    text("project"),
+    text("tree"),
+    whole("size"),
+    whole("files"),
+    json("metadata"),
+    json("actor"),
+    whole("seq"),
+    moment("recorded_at"),
     sa.Index("versions_by_tree", "organization", "artifact", "tree", unique=True),
 )
 
 producers = sa.Table(
     "producers",
     metadata,
-    _organization(),
-    _key("artifact"),
-    _key("number", sa.BigInteger),
-    _key("experiment_id"),
-    _whole("seq"),
+    organization(),
+    key("artifact"),
+    key("number", sa.BigInteger),
+    key("experiment_id"),
+    whole("seq"),
     sa.Index("producers_by_experiment", "organization", "experiment_id", "artifact"),
 )
 
 uses = sa.Table(
     "uses",
     metadata,
-    _organization(),
-    _key("experiment_id"),
-    _key("artifact"),
-    _key("number", sa.BigInteger),
+    organization(),
+    key("experiment_id"),
+    key("artifact"),
+    key("number", sa.BigInteger),
     sa.Index("uses_by_version", "organization", "artifact", "number"),
 )
 
 refs = sa.Table(
     "refs",
     metadata,
-    _organization(),
-    _key("artifact"),
-    _key("name"),
-    _whole("number"),
-    _flag("automatic"),
-    _whole("seq"),
+    organization(),
+    key("artifact"),
+    key("name"),
+    whole("number"),
+    flag("automatic"),
+    whole("seq"),
 )

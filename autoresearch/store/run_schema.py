@@ -1,0 +1,213 @@
+"""The tables of runs and their points.
+
+``runs`` and ``media`` are written by the ledger. The others are written by ``points``, on the path that a training process
+pays for: a batch of a writer becomes frames, statistics, text blobs and messages in one transaction, which also advances the
+writer's sequence number. In statistics NULL stands for NaN, which a REAL column of SQLite cannot hold.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from autoresearch.store.columns import blob, json, key, metadata, moment, organization, real, text, whole
+
+__all__ = [
+    "axes",
+    "chunks",
+    "frames",
+    "inbox",
+    "media",
+    "runs",
+    "series",
+    "summaries",
+    "texts",
+    "writers",
+]
+
+runs = sa.Table(
+    "runs",
+    metadata,
+    organization(),
+    key("id"),
+    text("project"),
+    whole("number"),
+    whole("seq"),
+    text("name"),
+    text("state"),
+    json("config"),
+    json("summary"),
+    json("definitions"),
+    json("tags"),
+    text("note"),
+    text("group", null=True),
+    text("job_type", null=True),
+    text("experiment_id", null=True),
+    text("parent_id", null=True),
+    json("code", null=True),
+    json("environment"),
+    json("processes"),
+    whole("exit_code", null=True),
+    text("error", null=True),
+    json("actor"),
+    moment("started_at"),
+    moment("ended_at", null=True),
+    moment("heartbeat_at"),
+    moment("recorded_at"),
+    sa.Index("runs_by_number", "organization", "project", "number", unique=True),
+    sa.Index("runs_by_seq", "organization", "seq", unique=True),
+    sa.Index("runs_by_state", "organization", "project", "state", "number"),
+    sa.Index("runs_by_experiment", "organization", "experiment_id"),
+    sa.Index("runs_by_name", "organization", "project", "name"),
+)
+
+media = sa.Table(
+    "media",
+    metadata,
+    organization(),
+    key("run_id"),
+    key("seq", sa.BigInteger),
+    text("key"),
+    whole("step"),
+    real("time", null=False),
+    text("kind"),
+    text("media_type"),
+    text("digest", null=True),
+    whole("size"),
+    json("meta"),
+    sa.Index("media_by_key", "organization", "run_id", "key", "step", "seq"),
+    sa.Index("media_by_digest", "organization", "digest"),
+)
+
+inbox = sa.Table(
+    "inbox",
+    metadata,
+    organization(),
+    key("writer"),
+    key("sequence", sa.BigInteger),
+    text("run_id"),
+    whole("place"),
+    real("time", null=False),
+    text("body"),
+    sa.Index("inbox_by_place", "organization", "place"),
+)
+"""Messages that were received and not yet applied; ``place`` is the order of arrival."""
+
+writers = sa.Table(
+    "writers",
+    metadata,
+    organization(),
+    key("id"),
+    text("run_id"),
+    whole("sequence"),
+    whole("records"),
+    whole("points"),
+    whole("texts"),
+    whole("lost_records"),
+    whole("lost_points"),
+    whole("claimed", null=True),
+    text("faults"),
+    real("updated_at", null=False),
+    sa.Index("writers_by_run", "organization", "run_id"),
+)
+"""One row for each process that wrote: how far it is stored, how much that was, and what it said at its end."""
+
+series = sa.Table(
+    "series",
+    metadata,
+    organization(),
+    key("run_id"),
+    key("id", sa.BigInteger),
+    text("name"),
+    text("labels"),
+    text("kind"),
+    whole("points"),
+    whole("duplicates"),
+    whole("nans"),
+    whole("infinities"),
+    whole("first_step", null=True),
+    whole("last_step", null=True),
+    whole("most_step", null=True),
+    real("last_time"),
+    real("last"),
+    real("min"),
+    real("max"),
+    sa.Index("series_by_name", "organization", "run_id", "name", "labels", "kind", unique=True),
+)
+"""What is known of each series without reading a point; ``kind`` is metric or text."""
+
+frames = sa.Table(
+    "frames",
+    metadata,
+    organization(),
+    key("run_id"),
+    key("number", sa.BigInteger),
+    whole("batch"),
+    text("series"),
+    whole("n"),
+    whole("least_step"),
+    whole("most_step"),
+    blob("blob"),
+)
+"""The live tail: columns as they came, one row for each key set of a batch; ``series`` is a JSON list of ids."""
+
+axes = sa.Table(
+    "axes",
+    metadata,
+    organization(),
+    key("run_id"),
+    key("id", sa.BigInteger),
+    whole("n"),
+    blob("blob"),
+)
+"""Steps and times of chunks, once for all series that share them."""
+
+chunks = sa.Table(
+    "chunks",
+    metadata,
+    organization(),
+    key("run_id"),
+    key("series", sa.BigInteger),
+    key("first_step", sa.BigInteger),
+    whole("last_step"),
+    whole("axis"),
+    whole("n"),
+    blob("blob"),
+)
+
+summaries = sa.Table(
+    "summaries",
+    metadata,
+    organization(),
+    key("run_id"),
+    key("series", sa.BigInteger),
+    key("first_step", sa.BigInteger),
+    whole("last_step"),
+    whole("n"),
+    whole("nans"),
+    whole("infinities"),
+    real("min"),
+    real("max"),
+    whole("argmin", null=True),
+    whole("argmax", null=True),
+    real("mean"),
+    real("first"),
+    real("last"),
+    real("first_time", null=False),
+    real("last_time", null=False),
+    blob("pyramid"),
+)
+"""One row for each chunk, apart from the blobs, so that a long series is drawn without reading them."""
+
+texts = sa.Table(
+    "texts",
+    metadata,
+    organization(),
+    key("run_id"),
+    key("series", sa.BigInteger),
+    key("first", sa.BigInteger),
+    whole("n"),
+    real("first_time", null=False),
+    real("last_time", null=False),
+    blob("blob"),
+)
+"""Entries of text series; ``first`` counts lines from 0."""
