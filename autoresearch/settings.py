@@ -1,17 +1,27 @@
-"""Settings from the environment; a setting of ours wins over the fall-back names of other trackers."""
+"""Settings from the environment; a setting of ours wins over the fall-back names of other trackers.
+
+Only cheap modules are imported: a training script pays for this one when it starts a run.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
 
 from autoresearch.errors import Invalid
 
-__all__ = ["Settings", "detect_agent"]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
-_PREFIXES = ("AUTORESEARCH_", "ARWANDB_", "WANDB_")
+__all__ = ["MODES", "Settings", "detect_agent"]
+
+MODES = ("local", "offline", "disabled")
+"""Where a run goes: into the embedded store; into journals alone until ``sync``; nowhere."""
+
+_OURS = ("AUTORESEARCH_", "ARWANDB_")
+_PREFIXES = (*_OURS, "WANDB_")
+_TRUE = {"1", "true", "yes", "on"}
+_FALSE = {"0", "false", "no", "off"}
 
 # Variables that coding agents set for the commands they run; used for formatting and attribution only.
 _AGENTS = {
@@ -26,40 +36,39 @@ _AGENTS = {
 }
 
 
-@dataclass(frozen=True)
 class Settings:
-    """What the environment says, read once per workspace.
+    """What the environment says.
 
     Attributes:
         home: Folder of the embedded store.
         project: Default project, or None to take the repository's folder name.
+        actor: Name of who acts, or None for the operating system's user.
         snapshot_max_file: Files above this many bytes are named in a snapshot, not stored.
         max_diff_bytes: Patches above this many bytes leave a marker with size and digest.
-        actor: Name of who acts, or None for the operating system's user.
+        mode: One of ``MODES``.
+        system_metrics: Whether a run measures the machine.
+        system_interval: Seconds between two of these measurements, at least 1.
+        writer_id: Id of this process among the writers of a run, or None for a random one.
+        experiment: Experiment that a run started here belongs to.
+        run_id: Run that a process started here joins.
+
+    Raises:
+        Invalid: A value is not what it has to be.
     """
 
-    home: Path
-    project: str | None = None
-    snapshot_max_file: int = 5 * 1024 * 1024
-    max_diff_bytes: int = 1024 * 1024
-    actor: str | None = None
-
-    @classmethod
-    def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
-        """Read the settings.
-
-        Raises:
-            Invalid: A number is not a number, or is negative.
-        """
+    def __init__(self, environment: Mapping[str, str] | None = None) -> None:
         env = os.environ if environment is None else environment
-        home = _first(env, "HOME", prefixes=("AUTORESEARCH_", "ARWANDB_"))
-        return cls(
-            home=Path(home).expanduser() if home else Path.home() / ".autoresearch",
-            project=_first(env, "PROJECT"),
-            snapshot_max_file=_bytes(env, "SNAPSHOT_MAX_FILE", cls.snapshot_max_file),
-            max_diff_bytes=_bytes(env, "MAX_DIFF_BYTES", cls.max_diff_bytes),
-            actor=_first(env, "ACTOR"),
-        )
+        self.home = os.path.expanduser(_first(env, "HOME", _OURS) or "~/.autoresearch")
+        self.project = _first(env, "PROJECT")
+        self.actor = _first(env, "ACTOR")
+        self.snapshot_max_file = _whole(env, "SNAPSHOT_MAX_FILE", 5 * 1024 * 1024)
+        self.max_diff_bytes = _whole(env, "MAX_DIFF_BYTES", 1024 * 1024)
+        self.mode = _mode(env)
+        self.system_metrics = _flag(env, "SYSTEM_METRICS", default=True)
+        self.system_interval = max(1.0, _seconds(env, "SYSTEM_INTERVAL", 15.0))
+        self.writer_id = _first(env, "WRITER_ID", _OURS)
+        self.experiment = _first(env, "EXPERIMENT", _OURS)
+        self.run_id = _first(env, "RUN_ID", _OURS)
 
 
 def detect_agent(environment: Mapping[str, str] | None = None) -> str | None:
@@ -75,8 +84,8 @@ def _first(env: Mapping[str, str], name: str, prefixes: tuple[str, ...] = _PREFI
     return next((value for prefix in prefixes if (value := env.get(prefix + name))), None)
 
 
-def _bytes(env: Mapping[str, str], name: str, default: int) -> int:
-    text = _first(env, name, prefixes=("AUTORESEARCH_", "ARWANDB_"))
+def _whole(env: Mapping[str, str], name: str, default: int) -> int:
+    text = _first(env, name, _OURS)
     if text is None:
         return default
     if not text.isascii() or not text.isdigit():
@@ -85,3 +94,40 @@ def _bytes(env: Mapping[str, str], name: str, default: int) -> int:
             hint="Give a whole number, such as 1048576.",
         )
     return int(text)
+
+
+def _seconds(env: Mapping[str, str], name: str, default: float) -> float:
+    text = _first(env, name, _OURS)
+    if text is None:
+        return default
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value < 1e9:
+        raise Invalid(
+            f"AUTORESEARCH_{name} is {text!r}, which is not a number of seconds.",
+            hint="Give a number, such as 15.",
+        )
+    return value
+
+
+def _flag(env: Mapping[str, str], name: str, *, default: bool) -> bool:
+    text = _first(env, name, _OURS)
+    if text is None:
+        return default
+    word = text.lower()
+    if word not in _TRUE | _FALSE:
+        raise Invalid(f"AUTORESEARCH_{name} is {text!r}, which is neither on nor off.", hint="Give 1 or 0.")
+    return word in _TRUE
+
+
+def _mode(env: Mapping[str, str]) -> str:
+    ours = _first(env, "MODE", _OURS)
+    if ours is not None and ours not in MODES:
+        raise Invalid(f"AUTORESEARCH_MODE is {ours!r}.", hint=f"Use one of {', '.join(MODES)}.")
+    if ours is not None:
+        return ours
+    # Of another tracker's modes only those count that mean the same here.
+    foreign = env.get("WANDB_MODE", "")
+    return foreign if foreign in {"offline", "disabled"} else "local"

@@ -140,7 +140,7 @@ class _Campaign:
         self.workdirs = Workdirs(
             workspace.path,
             tag=plan.tag,
-            root=plan.folders or workspace.settings.home / "trials",
+            root=plan.folders or Path(workspace.settings.home) / "trials",
             scope=Scope(editable=plan.editable, protected=goal.protected),
         )
 

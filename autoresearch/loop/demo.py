@@ -122,7 +122,7 @@ def run_demo(
             hint="pip install 'autoresearch[demo]'",
         )
     begun = time.monotonic()
-    store = Path(home).expanduser().resolve() if home else Settings.from_environment().home
+    store = Path(home).expanduser().resolve() if home else Path(Settings().home)
     folder = Path(directory).expanduser().resolve() if directory else _free_folder(store)
     actor = Actor(kind="agent", name=OfflineAgent.name)
     project = _known(folder) or _make(folder, store, actor)

@@ -129,7 +129,7 @@ def _next(out: Console, result: DemoResult, home: str | Path | None) -> None:
         (f"git log --oneline autoresearch/{TAG}", "the kept changes, as commits"),
     ]
     store = Path(home).expanduser().resolve() if home else None
-    if store is not None and store != Settings.from_environment().home:
+    if store is not None and store != Path(Settings().home):
         commands.insert(1, (f"export AUTORESEARCH_HOME={shlex.quote(str(store))}", "where it was recorded"))
     activate = Path(sys.prefix) / "bin" / "activate"
     if shutil.which("autoresearch") is None and activate.is_file():

@@ -16,6 +16,7 @@ from typing import Annotated, Any, Generic, Literal, Self, TypeVar
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from autoresearch.errors import Invalid
+from autoresearch.records.words import clean_line, clean_name, clean_text
 
 __all__ = [
     "Count",
@@ -41,7 +42,6 @@ _EXACT = 2**53
 _MAX_TEXT = 100_000
 _MAX_JSON = 1024 * 1024
 _MAX_DEPTH = 32
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\Z")
 _DIGEST = re.compile(r"[0-9a-f]{64}\Z")
 
@@ -112,31 +112,6 @@ def _invalid(error: ValidationError, name: str) -> Invalid:
     return Invalid(f"{field} {reason}.", hint=f"Correct {field} and call again.", details={"fields": details})
 
 
-def _text(value: str) -> str:
-    if "\0" in value:
-        raise ValueError("text must not contain NUL characters")
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        raise ValueError("text must be valid Unicode, without lone surrogates") from None
-    return value
-
-
-def _line(value: str) -> str:
-    if _CONTROL.search(value):
-        raise ValueError("must be one line without control characters")
-    if value != value.strip():
-        raise ValueError("must not begin or end with white space")
-    return _text(value)
-
-
-def _name(value: str) -> str:
-    value = _line(value)
-    if "/" in value or ":" in value or "\\" in value or value in {".", ".."}:
-        raise ValueError("must not contain '/', '\\' or ':'")
-    return value
-
-
 def _number(value: object) -> object:
     if isinstance(value, bool | str | bytes):
         raise ValueError("must be a number")  # noqa: TRY004  pydantic reports ValueError with the field's path
@@ -204,19 +179,19 @@ def _plain(value: Any, depth: int) -> Any:
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, str):
-        return _text(str(value))
+        return clean_text(str(value))
     if isinstance(value, int):
         return int(value) if abs(value) <= _EXACT else str(value)
     if isinstance(value, float):
         return float(value) + 0.0 if math.isfinite(value) else str(value)
     if isinstance(value, Mapping):
-        return {_text(str(key)): _plain(item, depth + 1) for key, item in value.items()}
+        return {clean_text(str(key)): _plain(item, depth + 1) for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         items = sorted(value, key=repr) if isinstance(value, set | frozenset) else value
         return [_plain(item, depth + 1) for item in items]
     if hasattr(value, "item") and getattr(value, "ndim", None) == 0:
         return _plain(value.item(), depth + 1)
-    return _text(str(value))
+    return clean_text(str(value))
 
 
 def canonical_json(value: Any) -> bytes:
@@ -229,13 +204,13 @@ def utc_now() -> datetime.datetime:
     return datetime.datetime.now(datetime.UTC)
 
 
-Text = Annotated[str, Field(max_length=_MAX_TEXT), AfterValidator(_text)]
+Text = Annotated[str, Field(max_length=_MAX_TEXT), AfterValidator(clean_text)]
 """Text of at most 100,000 characters, without NUL or lone surrogates."""
 
-Line = Annotated[str, Field(min_length=1, max_length=1000), AfterValidator(_line)]
+Line = Annotated[str, Field(min_length=1, max_length=1000), AfterValidator(clean_line)]
 """One line of 1 to 1,000 characters without control characters."""
 
-Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_name)]
+Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(clean_name)]
 """A name that is safe in a path or URL segment: one line of 1 to 200 characters without ``/``, ``\\`` or ``:``."""
 
 Finite = Annotated[float, BeforeValidator(_number), AfterValidator(_finite)]

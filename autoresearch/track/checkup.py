@@ -51,7 +51,7 @@ def check_up(
         Invalid: A setting in the environment is off.
     """
     folder = Path(directory).resolve()
-    store = Path(home).expanduser().resolve() if home else Settings.from_environment().home
+    store = Path(home).expanduser().resolve() if home else Path(Settings().home)
     looks: dict[str, Callable[[], Check]] = {
         "python": _python,
         "sqlite": _sqlite,

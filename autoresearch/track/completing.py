@@ -37,8 +37,8 @@ def recent_experiments(
     if beginning and not beginning.isdigit():
         return []
     try:
-        settings = Settings.from_environment()
-        store = Path(home).expanduser() if home else settings.home
+        settings = Settings()
+        store = Path(home).expanduser() if home else Path(settings.home)
         name = project or settings.project or _project_of(Path(directory or ".").resolve())
         # Read-only, and without waiting: a tab key must not make a store or hang behind a writer.
         uri = f"{(store / 'ledger.sqlite').resolve().as_uri()}?mode=ro"

@@ -11,6 +11,7 @@ from autoresearch.errors import Invalid
 from autoresearch.records.base import Finite, Line, Name, Request, Text
 from autoresearch.records.goal import Budget, GoalRequest, parse_constraint
 from autoresearch.research.scope import touched
+from autoresearch.track.place import FILE_NAME
 
 __all__ = [
     "FILE_NAME",
@@ -21,7 +22,6 @@ __all__ = [
     "read_project_file",
 ]
 
-FILE_NAME = "autoresearch.toml"
 _NAMED = 5
 
 

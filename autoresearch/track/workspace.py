@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from autoresearch.briefs.brief import Context, build
 from autoresearch.capture.change import Change, capture_change
-from autoresearch.errors import AutoresearchError, Conflict, Invalid, NotFound
+from autoresearch.errors import AutoresearchError, Invalid, NotFound
 from autoresearch.ledger.base import every
 from autoresearch.ledger.local.ledger import LocalLedger
 from autoresearch.records.artifact import Artifact, RefRequest, Version
@@ -41,7 +41,7 @@ from autoresearch.records.goal import (
 from autoresearch.records.ids import new_id
 from autoresearch.research.keys import repro_key
 from autoresearch.settings import Settings
-from autoresearch.track import storing
+from autoresearch.track import place, storing
 from autoresearch.track.project_file import ProjectFile, find_project_file, read_project_file
 from autoresearch.track.whoami import present_actor
 
@@ -94,14 +94,14 @@ class Workspace:
             Invalid: A setting or ``autoresearch.toml`` is off.
             StoreError: The store cannot be used.
         """
-        settings = Settings.from_environment()
+        settings = Settings()
         folder = Path(path).resolve()
         root = _root(folder)
         found = find_project_file(folder)
         file = read_project_file(found) if found else ProjectFile()
-        name = project or settings.project or file.project or _folder_name(_main_work_tree(root))
+        name = project or settings.project or file.project or place.named_by_folder(str(root))
         ledger = LocalLedger.open(
-            Path(home).expanduser().resolve() if home else settings.home,
+            Path(home).expanduser().resolve() if home else Path(settings.home),
             actor=actor or present_actor(settings),
         )
         return cls(folder, root=root, name=name, ledger=ledger, file=file, settings=settings)
@@ -513,25 +513,4 @@ class Workspace:
 def _root(folder: Path) -> Path:
     if not folder.is_dir():
         raise Invalid(f"{folder} is not a folder.", hint="Give the folder of your code.")
-    return next((above for above in (folder, *folder.parents) if (above / ".git").exists()), folder)
-
-
-def _main_work_tree(root: Path) -> Path:
-    """The work tree that a linked one belongs to, so that every worktree of a repository is the same project."""
-    link = root / ".git"
-    if not link.is_file():
-        return root
-    named = link.read_text(encoding="utf-8", errors="replace").removeprefix("gitdir:").strip()
-    folder = (root / named).resolve()
-    # A linked work tree's folder is <main>/.git/worktrees/<name>; a submodule's lies elsewhere.
-    if folder.parent.name != "worktrees":
-        return root
-    shared = folder.parent.parent
-    return shared.parent if shared.name == ".git" else shared
-
-
-def _folder_name(root: Path) -> str:
-    name = root.name.replace(":", "-").replace("\\", "-").strip()
-    if not name:
-        raise Conflict("The file system's root has no name to call a project by.", hint="Give project=….")
-    return name
+    return Path(place.root_of(str(folder)))
