@@ -43,6 +43,9 @@ if TYPE_CHECKING:
         session,
         tried,
     )
+    from autoresearch.track.live.calls import active_run, alert, define_metric, finish, init, log, sync
+    from autoresearch.track.live.run import Run
+    from autoresearch.track.media import File, Histogram, Image, Table
     from autoresearch.track.workspace import Workspace
 
 __all__ = [
@@ -50,31 +53,61 @@ __all__ = [
     "Busy",
     "CaptureError",
     "Conflict",
+    "File",
+    "Histogram",
+    "Image",
     "Invalid",
     "NotFound",
+    "Run",
     "StoreCorrupt",
     "StoreError",
     "StoreFull",
     "StoreReadOnly",
     "StoreTooNew",
+    "Table",
     "TrialError",
     "Workspace",
     "__version__",
+    "active_run",
+    "alert",
     "artifact",
     "artifacts",
     "context",
     "decision",
+    "define_metric",
     "experiment",
+    "finish",
     "frontier",
     "get_artifact",
     "goal",
+    "init",
+    "log",
     "note",
     "progress",
     "promote",
     "search",
     "session",
+    "sync",
     "tried",
 ]
+
+
+# Where each name lives; what is not here is a call on the workspace of the current folder.
+_PLACES = {
+    "File": "media",
+    "Histogram": "media",
+    "Image": "media",
+    "Run": "live.run",
+    "Table": "media",
+    "Workspace": "workspace",
+    "active_run": "live.calls",
+    "alert": "live.calls",
+    "define_metric": "live.calls",
+    "finish": "live.calls",
+    "init": "live.calls",
+    "log": "live.calls",
+    "sync": "live.calls",
+}
 
 
 def __getattr__(name: str) -> Any:
@@ -82,8 +115,7 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'autoresearch' has no attribute {name!r}")
     from importlib import import_module
 
-    module = "workspace" if name == "Workspace" else "calls"
-    value = getattr(import_module(f"autoresearch.track.{module}"), name)
+    value = getattr(import_module(f"autoresearch.track.{_PLACES.get(name, 'calls')}"), name)
     globals()[name] = value
     return value
 

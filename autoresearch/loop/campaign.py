@@ -34,6 +34,7 @@ from autoresearch.loop.workdir import Scope, Workdir, Workdirs, writing
 from autoresearch.records.experiment import Experiment, Verdict
 from autoresearch.records.goal import Goal
 from autoresearch.research.frontier import violations
+from autoresearch.track.joining import run_environment
 from autoresearch.track.workspace import Workspace
 
 __all__ = ["Plan", "Result", "run_campaign"]
@@ -235,20 +236,21 @@ class _Campaign:
         while len(runs.samples) < wanted and not runs.reason:
             if runs.samples:
                 folder.reset()
-            self._run(folder, experiment.number, runs)
+            self._run(folder, experiment, runs)
             if incumbent is not None and not runs.reason:
                 wanted = self.plan.policy.runs_wanted(runs.samples, incumbent)
         return runs
 
-    def _run(self, folder: Workdir, number: int, runs: _Runs) -> None:
-        seed = len(runs.samples)
+    def _run(self, folder: Workdir, experiment: Experiment, runs: _Runs) -> None:
+        seed, number = len(runs.samples), experiment.number
+        linked = run_environment(self.workspace, experiment.id)
         self.tell(Running(number, seed + 1, seed, self.limit))
         done = run_command(
             self.plan.command,
             folder.path,
             output=folder.output,
             seconds=self.limit,
-            environment=clean_environment({**self.plan.environment, "SEED": str(seed)}),
+            environment=clean_environment({**linked, **self.plan.environment, "SEED": str(seed)}),
         )
         outcome = score_run(done, self.goal.metric)
         runs.seconds += done.seconds

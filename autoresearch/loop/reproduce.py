@@ -16,6 +16,7 @@ from autoresearch.loop.runner import Run, clean_environment, run_command, stoppa
 from autoresearch.loop.scoring import score_run
 from autoresearch.records.experiment import Experiment
 from autoresearch.records.frontier import Frontier
+from autoresearch.track.joining import run_environment
 from autoresearch.track.materializing import write_code
 from autoresearch.track.workspace import Workspace
 
@@ -99,7 +100,7 @@ def reproduce(
     frontier = workspace.ledger.research.frontier(experiment.project, segment=experiment.segment)
     score = _recorded(experiment, wanted)
     limit = timeout or frontier.goal.budget.trial_seconds or workspace.file.run.timeout_seconds
-    runs = _Runs()
+    runs, linked = _Runs(), run_environment(workspace, experiment.id)
     with stoppable(), _folder(keep_dir) as folder:
         for seed in range(repeats):
             code = folder / f"run-{seed + 1}"
@@ -109,7 +110,7 @@ def reproduce(
                 code,
                 output=folder / f"run-{seed + 1}.log",
                 seconds=limit,
-                environment=clean_environment({"SEED": str(seed)}),
+                environment=clean_environment({**linked, "SEED": str(seed)}),
             )
             if not runs.take(done, frontier.goal.metric):
                 break

@@ -16,6 +16,7 @@ from typing import Annotated, Any, Generic, Literal, Self, TypeVar
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from autoresearch.errors import Invalid
+from autoresearch.records.ids import is_id
 from autoresearch.records.words import clean_line, clean_name, clean_text
 
 __all__ = [
@@ -42,7 +43,6 @@ _EXACT = 2**53
 _MAX_TEXT = 100_000
 _MAX_JSON = 1024 * 1024
 _MAX_DEPTH = 32
-_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\Z")
 _DIGEST = re.compile(r"[0-9a-f]{64}\Z")
 
 
@@ -131,7 +131,7 @@ def _finite(value: float) -> float:
 
 
 def _id(value: str) -> str:
-    if not _UUID.match(value):
+    if not is_id(value):
         raise ValueError("must be a UUID in lower-case canonical form")
     return value
 

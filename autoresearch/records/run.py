@@ -22,6 +22,7 @@ __all__ = [
     "RunQuery",
     "RunState",
     "SeriesInfo",
+    "Synced",
 ]
 
 RunState = Literal["running", "finished", "failed", "crashed", "killed"]
@@ -222,3 +223,17 @@ class Receipt(Record):
     commit: str | None
     diff_sha: str | None
     faults: tuple[str, ...]
+
+
+class Synced(Record):
+    """What ``sync`` brought into the store.
+
+    Attributes:
+        journals: Journals that were brought to their end.
+        points: Numbers in them that were not stored before.
+        left: One sentence for each journal that had to stay, with the reason.
+    """
+
+    journals: Count
+    points: Count
+    left: tuple[str, ...] = ()

@@ -130,6 +130,11 @@ class Workspace:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    @property
+    def home(self) -> Path:
+        """Folder of the embedded store."""
+        return self.ledger.database.path.parent
+
     # Goal and session
 
     @property

@@ -1,0 +1,109 @@
+"""From journals into a ledger: the one way, for a run that goes on, for one whose process died, and for ``sync``."""
+
+from __future__ import annotations
+
+import os
+import time
+import warnings
+
+from autoresearch.errors import AutoresearchError
+from autoresearch.journal.folder import adopt, dead
+from autoresearch.journal.reader import Reader
+from autoresearch.series.batch import Batch, Message
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from autoresearch.ledger.local.ingest import LocalIngest
+
+__all__ = ["LOCAL", "OFFLINE", "Taken", "adopt_all", "drain", "spools"]
+
+LOCAL = "journals"
+OFFLINE = "offline"
+_ENDS = frozenset(("finish", "leave", "vanished"))
+
+
+class Taken:
+    """What was brought into the ledger.
+
+    Attributes:
+        writers: Journals that were brought to their end.
+        points: Numbers in them that were not stored before.
+        left: One sentence for each journal that had to stay, with the reason.
+    """
+
+    __slots__ = ("left", "points", "writers")
+
+    def __init__(self) -> None:
+        self.writers = 0
+        self.points = 0
+        self.left: list[str] = []
+
+
+def spools(home: str) -> tuple[str, str]:
+    """The two folders of journals below a home: of runs that are drained as they go, and of offline ones."""
+    return os.path.join(home, LOCAL), os.path.join(home, OFFLINE)
+
+
+def drain(reader: Reader, ingest: LocalIngest, *, final: bool = False) -> int:
+    """Store what a journal has beyond what is stored, and free the segments that are done; answers how many points.
+
+    Args:
+        reader: Of a journal that this process writes, or holds as a dead writer's.
+        ingest: Where the points go.
+        final: Whether the writer is gone: everything is then checked, and a torn tail is its end.
+    """
+    points = 0
+    after = ingest.position(reader.writer)
+    for batch in reader.batches(after, final=final):
+        after = ingest.ingest(batch)
+        points += batch.points
+    reader.release(after)
+    return points
+
+
+def adopt_all(folder: str, ingest: LocalIngest, taken: Taken | None = None) -> Taken:
+    """Bring the journals of dead writers to their end, each by one process alone.
+
+    A journal that cannot be read now (a newer version, a disk that is full) stays as it is, and is named.
+    """
+    taken = taken or Taken()
+    for writer in dead(folder):
+        try:
+            _adopt(folder, writer, ingest, taken)
+        except AutoresearchError as error:
+            taken.left.append(f"Journal {writer}: {error.message}")
+    return taken
+
+
+def _adopt(folder: str, writer: str, ingest: LocalIngest, taken: Taken) -> None:
+    with adopt(folder, writer) as held:
+        if not held:
+            return
+        reader = Reader(folder, writer)
+        after, seen, ended = ingest.position(writer), 0.0, False
+        for batch in reader.batches(after, final=True):
+            after = ingest.ingest(batch)
+            taken.points += batch.points
+            ended = ended or any(message.body.get("op") in _ENDS for message in batch.messages)
+            seen = max(seen, _latest(batch))
+            _say(batch.faults)
+        if not ended and reader.run:
+            # The ledger ignores this for a writer whose end it knows already.
+            body = {"op": "vanished", "at": seen or time.time()}
+            gone = Message(after + 1, time.time(), body)
+            after = ingest.ingest(Batch(reader.run, writer, after + 1, after + 1, messages=[gone]))
+        reader.release(after)
+        taken.writers += 1
+
+
+def _latest(batch: Batch) -> float:
+    times = [memoryview(rows.times).cast("d")[-1] for rows in batch.rows if len(rows)]
+    times += [entry.time for entry in (*batch.texts[-1:], *batch.messages[-1:])]
+    return max(times, default=0.0)
+
+
+def _say(faults: Sequence[str]) -> None:
+    for fault in faults:
+        warnings.warn(f"{fault} The rest of the run is stored.", RuntimeWarning, stacklevel=2)

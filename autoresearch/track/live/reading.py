@@ -1,0 +1,69 @@
+"""What a run has in the store, in the forms in which a handle gives it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from autoresearch.ledger.base import every
+from autoresearch.ledger.local.ledger import LocalLedger
+from autoresearch.series.curve import Curve, number_out
+
+__all__ = ["configs", "metric_data", "metric_paths", "string_data", "string_paths"]
+
+
+@contextmanager
+def _opened(home: str) -> Iterator[LocalLedger]:
+    with LocalLedger.open(Path(home)) as ledger:
+        yield ledger
+
+
+def metric_paths(home: str, run_id: str) -> list[str]:
+    """Names of the metrics that have points."""
+    return _paths(home, run_id, "metric")
+
+
+def string_paths(home: str, run_id: str) -> list[str]:
+    """Names of the text series that have entries."""
+    return _paths(home, run_id, "text")
+
+
+def _paths(home: str, run_id: str, kind: str) -> list[str]:
+    with _opened(home) as ledger:
+        return sorted({info.name for info in ledger.runs.catalog(run_id) if info.kind == kind})
+
+
+def metric_data(
+    home: str, run_id: str, path: str, window: tuple[int | None, int | None], max_points: int | None
+) -> dict[str, Any]:
+    """Points of one metric; ``downsampled`` says whether some were left out."""
+    with _opened(home) as ledger:
+        runs = ledger.runs
+        curves = runs.sampled(
+            [run_id], [path], samples=max_points or 2**53, first_step=window[0], last_step=window[1]
+        )
+    points = [{"step": point.step, "y": number_out(point.value)} for point in _merged(curves)]
+    return {"path": path, "downsampled": any(curve.sampled for curve in curves), "raw_points": points}
+
+
+def _merged(curves: tuple[Curve, ...]) -> list[Any]:
+    return sorted((point for curve in curves for point in curve), key=lambda point: point.step)
+
+
+def string_data(home: str, run_id: str, path: str, limit: int, offset: int) -> dict[str, Any]:
+    """Entries of one text series in order."""
+    with _opened(home) as ledger:
+        runs = ledger.runs
+        total = sum(info.points for info in runs.catalog(run_id) if info.kind == "text" and info.name == path)
+        lines = every(lambda cursor: runs.lines(run_id, [path], limit=1000, cursor=cursor))
+        points = [{"step": line.step, "value": line.text} for line in islice(lines, offset, offset + limit)]
+    return {"path": path, "points": points, "total": total}
+
+
+def configs(home: str, run_id: str) -> dict[str, Any]:
+    """The configuration as it is stored."""
+    with _opened(home) as ledger:
+        return ledger.runs.run(run_id).config
