@@ -14,7 +14,7 @@ from typing import Any, Literal
 from autoresearch.records.base import Direction
 from autoresearch.records.experiment import Experiment, State
 
-__all__ = ["SCHEMA_VERSION", "Result", "result_of", "to_csv", "to_json", "to_tsv"]
+__all__ = ["SCHEMA_VERSION", "Result", "guarded", "result_of", "to_csv", "to_json", "to_tsv"]
 
 SCHEMA_VERSION = 1
 """Version of the JSON document; it grows when a key changes its meaning or goes."""
@@ -115,13 +115,13 @@ def to_csv(results: Sequence[Result], *, metric: str) -> str:
     others = _columns(secondary, {*taken, named})
     out = io.StringIO()
     write = csv.writer(out)
-    write.writerow(_guarded(name) for name in [*(named if f == "score" else f for f in _CSV_FIXED), *others])
+    write.writerow(guarded(name) for name in [*(named if f == "score" else f for f in _CSV_FIXED), *others])
     for result in results:
         plain = _plain(result)
         cells = [plain[name] for name in _CSV_FIXED] + [
             _finite(result.metrics.get(name)) for name in secondary
         ]
-        write.writerow(_guarded(cell) if isinstance(cell, str) else cell for cell in cells)
+        write.writerow(guarded(cell) if isinstance(cell, str) else cell for cell in cells)
     return out.getvalue()
 
 
@@ -187,7 +187,8 @@ def _line(text: str) -> str:
     return f"'{flat[1:]}" if flat.startswith('"') else flat
 
 
-def _guarded(text: str) -> str:
+def guarded(text: str) -> str:
+    """Text for a cell of a spreadsheet: on one line, with an apostrophe in front where it would run as a formula."""
     flat = _line_of_csv(text)
     return f"'{flat}" if flat.startswith(_FORMULA) else flat
 

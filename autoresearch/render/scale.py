@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-__all__ = ["Axis", "numbers", "score_axis"]
+__all__ = ["Axis", "numbers", "score_axis", "value_axis"]
 
 _BEYOND = 0.8
 _LOG_RATIO = 200.0
@@ -61,6 +61,18 @@ def score_axis(
     shown = [value for value in (*core, *others, *near) if low - reach <= value <= high + reach]
     low, high = min(shown), max(shown)
     room = reach if _same(low, high) else (high - low) * 0.06
+    return _linear(low - room, high + room, ticks)
+
+
+def value_axis(low: float, high: float, *, log: bool | None = None, ticks: int = 6) -> Axis:
+    """The axis that shows everything from ``low`` to ``high``.
+
+    ``log`` None takes a logarithmic one for an all-positive range over 200-fold; one that begins at or below zero is
+    linear in any case.
+    """
+    if low > 0 and (log or (log is None and high / low > _LOG_RATIO)):
+        return _logarithmic(low, high, ticks)
+    room = (abs(high) * 0.01 or 1.0) if _same(low, high) else (high - low) * 0.03
     return _linear(low - room, high + room, ticks)
 
 
