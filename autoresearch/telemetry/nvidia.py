@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         def nvmlDeviceGetMemoryInfo(self, handle: Any) -> Any: ...  # noqa: N802
         def nvmlDeviceGetPowerUsage(self, handle: Any) -> int: ...  # noqa: N802
         def nvmlDeviceGetTemperature(self, handle: Any, sensor: int) -> int: ...  # noqa: N802
+        def nvmlDeviceGetTemperatureV(self, handle: Any, sensor: int) -> int: ...  # noqa: N802
 
 
 __all__ = ["Gpus", "driver"]
@@ -68,7 +69,7 @@ class Gpus:
                 try:
                     handle = self._nvml.nvmlDeviceGetHandleByIndex(index)
                     values = read(handle)
-                except self._nvml.NVMLError:
+                except (self._nvml.NVMLError, AttributeError):
                     continue
                 answer.update({f"system/gpu/{index}/{name}": value for name, value in values.items()})
         return answer
@@ -97,7 +98,11 @@ class Gpus:
 
     def _temperature(self, handle: Any) -> dict[str, float]:
         sensor = self._nvml.NVML_TEMPERATURE_GPU
-        return {"temperature_c": float(self._nvml.nvmlDeviceGetTemperature(handle, sensor))}
+        try:
+            degrees = self._nvml.nvmlDeviceGetTemperature(handle, sensor)
+        except (self._nvml.NVMLError, AttributeError):  # announced to go; its successor is not in older drivers
+            degrees = self._nvml.nvmlDeviceGetTemperatureV(handle, sensor)
+        return {"temperature_c": float(degrees)}
 
 
 def _initialize(nvml: Nvml) -> bool:

@@ -59,6 +59,11 @@ class Driver:
         return 301_250
 
     def nvmlDeviceGetTemperature(self, handle: int, sensor: int) -> int:
+        if handle == 1:
+            raise pynvml.NVMLError(pynvml.NVML_ERROR_FUNCTION_NOT_FOUND)
+        return self.nvmlDeviceGetTemperatureV(handle, sensor)
+
+    def nvmlDeviceGetTemperatureV(self, handle: int, sensor: int) -> int:
         assert sensor == self.NVML_TEMPERATURE_GPU
         return 40 + handle
 
