@@ -2,14 +2,15 @@
 
 ``runs`` and ``media`` are written by the ledger. The others are written by ``points``, on the path that a training process
 pays for: a batch of a writer becomes frames, statistics, text blobs and messages in one transaction, which also advances the
-writer's sequence number. In statistics NULL stands for NaN, which a REAL column of SQLite cannot hold.
+writer's sequence number. ``silent`` marks a run that counts as crashed because nothing was heard of it. In statistics NULL
+stands for NaN, which a REAL column of SQLite cannot hold.
 """
 
 from __future__ import annotations
 
 import sqlalchemy as sa
 
-from autoresearch.store.columns import blob, json, key, metadata, moment, organization, real, text, whole
+from autoresearch.store.columns import blob, flag, json, key, metadata, moment, organization, real, text, whole
 
 __all__ = [
     "axes",
@@ -34,6 +35,7 @@ runs = sa.Table(
     whole("seq"),
     text("name"),
     text("state"),
+    flag("silent"),
     json("config"),
     json("summary"),
     json("definitions"),
@@ -148,7 +150,7 @@ frames = sa.Table(
     whole("most_step"),
     blob("blob"),
 )
-"""The live tail: columns as they came, one row for each key set of a batch; ``series`` is a JSON list of ids."""
+"""The live tail: columns as they came, one row for each key set of a batch; ``series`` has the ids of the columns, such as ``1-3,7``."""
 
 axes = sa.Table(
     "axes",
@@ -157,9 +159,10 @@ axes = sa.Table(
     key("run_id"),
     key("id", sa.BigInteger),
     whole("n"),
+    whole("uses"),
     blob("blob"),
 )
-"""Steps and times of chunks, once for all series that share them."""
+"""Steps and times of chunks, once for all series that share them; ``uses`` counts the chunks that do."""
 
 chunks = sa.Table(
     "chunks",
@@ -187,16 +190,24 @@ summaries = sa.Table(
     whole("infinities"),
     real("min"),
     real("max"),
-    whole("argmin", null=True),
-    whole("argmax", null=True),
+    whole("min_step", null=True),
+    whole("max_step", null=True),
+    whole("min_time", null=True),
+    whole("max_time", null=True),
     real("mean"),
     real("first"),
     real("last"),
-    real("first_time", null=False),
-    real("last_time", null=False),
+    whole("first_time"),
+    whole("last_time"),
+    whole("least_time"),
+    whole("most_time"),
     blob("pyramid"),
 )
-"""One row for each chunk, apart from the blobs, so that a long series is drawn without reading them."""
+"""One row for each chunk, apart from the blobs, so that a long series is drawn without reading them.
+
+Times are microseconds since 1970 UTC, as in the chunks. ``min_step`` and ``min_time`` say where the least value lies;
+``first_time`` is that of the first point, ``least_time`` the least of all, which differ when a clock was set back.
+"""
 
 texts = sa.Table(
     "texts",

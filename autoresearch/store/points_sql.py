@@ -1,0 +1,76 @@
+"""Statements on the tables of points, in the words that SQLite and PostgreSQL share; standard library only."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False  # importing typing would cost more than this module
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from typing import Any
+
+__all__ = ["Sql", "column_ids", "packed_ids"]
+
+_MOST_LISTED = 500
+
+
+class Sql:
+    """A DB-API connection and the organization whose rows are meant; transactions are the caller's.
+
+    Every statement has the organization as the first of its parameters, except updates, which give all of them.
+    """
+
+    __slots__ = ("connection", "organization")
+
+    def __init__(self, connection: Any, organization: str) -> None:
+        self.connection = connection
+        self.organization = organization
+
+    def rows(self, text: str, *values: Any) -> list[tuple[Any, ...]]:
+        """All rows of a query."""
+        cursor = self.connection.cursor()
+        cursor.execute(text, (self.organization, *values))
+        found: list[tuple[Any, ...]] = cursor.fetchall()
+        return found
+
+    def each(self, text: str, *values: Any) -> Iterator[tuple[Any, ...]]:
+        """The rows of a query one by one, for what need not fit into memory."""
+        cursor = self.connection.cursor()
+        cursor.execute(text, (self.organization, *values))
+        yield from cursor
+
+    def listed(self, text: str, *values: Any, among: Sequence[Any]) -> Iterator[tuple[Any, ...]]:
+        """Rows of a query whose ``{}`` stands for the members of a list, asked for in parts of 500."""
+        for start in range(0, len(among), _MOST_LISTED):
+            part = among[start : start + _MOST_LISTED]
+            yield from self.rows(text.format(",".join("?" * len(part))), *values, *part)
+
+    def run(self, text: str, *values: Any) -> None:
+        """One statement without an answer."""
+        self.connection.cursor().execute(text, (self.organization, *values))
+
+    def many(self, text: str, rows: Iterable[Sequence[Any]]) -> None:
+        """The statement for each row; the organization is put in front."""
+        self.connection.cursor().executemany(text, [(self.organization, *row) for row in rows])
+
+    def update(self, text: str, rows: Iterable[Sequence[Any]]) -> None:
+        """An update for each row of parameters; the organization is put behind them."""
+        self.connection.cursor().executemany(text, [(*row, self.organization) for row in rows])
+
+
+def packed_ids(ids: Sequence[int]) -> str:
+    """Ids of columns in their order, such as ``1-3,7``: a thousand neighbours take nine characters."""
+    runs: list[list[int]] = []
+    for number in ids:
+        if runs and runs[-1][1] == number - 1:
+            runs[-1][1] = number
+        else:
+            runs.append([number, number])
+    return ",".join(f"{first}-{last}" if last > first else str(first) for first, last in runs)
+
+
+def column_ids(text: str) -> tuple[int, ...]:
+    """The ids that :func:`packed_ids` wrote."""
+    ids: list[int] = []
+    for run in text.split(",") if text else ():
+        first, _, last = run.partition("-")
+        ids += range(int(first), int(last or first) + 1)
+    return tuple(ids)
