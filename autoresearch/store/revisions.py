@@ -1,29 +1,40 @@
-"""Which revision of the schema a file has, and how it becomes the newest."""
+"""Which revision of the schema a file has, and how it becomes the newest.
+
+A new file is made from one script, which holds what all migrations together make; only an older file is migrated.
+"""
 
 from __future__ import annotations
 
-import datetime
+import os
 import sqlite3
-from pathlib import Path
-
-import sqlalchemy as sa
 
 from autoresearch.errors import StoreTooNew
 
-__all__ = ["NEWEST", "REVISIONS", "of_file", "upgrade"]
+TYPE_CHECKING = False  # importing typing would cost more than this module
+if TYPE_CHECKING:
+    from pathlib import Path
 
-REVISIONS = ("0001", "0002")
+__all__ = ["NEWEST", "REVISIONS", "newest", "of_file", "upgrade"]
+
+REVISIONS = ("0001", "0002", "0003")
 NEWEST = REVISIONS[-1]
+_HERE = os.path.dirname(__file__)
 
 
-def of_file(path: Path) -> str | None:
+def newest() -> str:
+    """The script that fills an empty file, as one transaction."""
+    with open(os.path.join(_HERE, "newest.sql"), encoding="utf-8") as file:
+        return f"BEGIN IMMEDIATE;\n{file.read()}\nCOMMIT;"
+
+
+def of_file(path: str | Path) -> str | None:
     """The revision of a database file, read without changing it; None for one that is missing or empty.
 
     Raises:
         StoreTooNew: The revision is not one of ours.
         sqlite3.DatabaseError: It is not a database.
     """
-    if not path.exists() or path.stat().st_size == 0:
+    if not os.path.exists(path) or os.path.getsize(path) == 0:
         return None
     connection = sqlite3.connect(path, timeout=60)
     try:
@@ -42,34 +53,40 @@ def of_file(path: Path) -> str | None:
     return str(row[0])
 
 
-def upgrade(engine: sa.Engine, path: Path, found: str | None) -> Path | None:
-    """Bring a file to the newest revision; an older one is copied beside it first.
-
-    Returns:
-        The backup, or None for a new file.
-    """
-    # Alembic is slow to import and needed once in the life of a store.
+def upgrade(path: str, found: str) -> str:
+    """Bring an older file to the newest revision, after copying it; answers where the copy is."""
+    # Slow to import, and needed only when the library was upgraded.
+    import sqlalchemy as sa
     from alembic import command
     from alembic.config import Config
 
-    backup = None if found is None else _backup(path, found)
+    backup = _backup(path, found)
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
-    with engine.connect() as connection:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-        config.attributes["connection"] = connection
-        try:
-            command.upgrade(config, NEWEST)
-        except BaseException:
-            connection.exec_driver_sql("ROLLBACK")
-            raise
-        connection.exec_driver_sql("COMMIT")
+    config.set_main_option("script_location", os.path.join(_HERE, "migrations").replace("%", "%%"))
+    engine = sa.create_engine(
+        sa.URL.create("sqlite", database=path), connect_args={"timeout": 60, "isolation_level": None}
+    )
+    try:
+        with engine.connect() as connection:
+            connection.exec_driver_sql("PRAGMA synchronous=FULL")
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            config.attributes["connection"] = connection
+            try:
+                command.upgrade(config, NEWEST)
+            except BaseException:
+                connection.exec_driver_sql("ROLLBACK")
+                raise
+            connection.exec_driver_sql("COMMIT")
+    finally:
+        engine.dispose()
     return backup
 
 
-def _backup(path: Path, revision: str) -> Path:
+def _backup(path: str, revision: str) -> str:
+    import datetime
+
     stamp = datetime.datetime.now(datetime.UTC).strftime("%Y%m%dT%H%M%SZ")
-    target = path.with_name(f"{path.name}.backup-{revision}-{stamp}")
+    target = f"{path}.backup-{revision}-{stamp}"
     source, copy = sqlite3.connect(path), sqlite3.connect(target)
     try:
         source.backup(copy)

@@ -10,7 +10,18 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from autoresearch.store.columns import blob, flag, json, key, metadata, moment, organization, real, text, whole
+from autoresearch.store.columns import (
+    blob,
+    flag,
+    json,
+    key,
+    metadata,
+    moment,
+    organization,
+    real,
+    text,
+    whole,
+)
 
 __all__ = [
     "axes",

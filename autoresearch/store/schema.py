@@ -56,6 +56,7 @@ projects = sa.Table(
     text("active_session", null=True),
     whole("experiments"),
     whole("sessions"),
+    sa.Column("runs", sa.BigInteger, nullable=False, server_default="0"),
     moment("recorded_at"),
 )
 

@@ -13,14 +13,16 @@ from alembic.migration import MigrationContext
 
 from autoresearch.errors import StoreCorrupt, StoreFull, StoreReadOnly, StoreTooNew
 from autoresearch.ledger.local.ledger import LocalLedger
-from autoresearch.store import revisions, schema
+from autoresearch.store import opening, revisions, run_schema, schema
 from autoresearch.store.rows import Rows
 from autoresearch.store.sqlite import Database
 from tests.contract_helpers import PROJECT, experiment, goal, kept, session
+from tests.run_batches import Writer
+from tools import newest_schema
 
 
-def old_store(path: Path) -> None:
-    """A store as its first revision left it, with one experiment."""
+def old_store(path: Path, revision: str = "0001") -> None:
+    """A store as an older revision left it, with one experiment."""
     from alembic import command
     from alembic.config import Config
 
@@ -29,7 +31,7 @@ def old_store(path: Path) -> None:
     config.set_main_option("script_location", str(Path(revisions.__file__).parent / "migrations"))
     with engine.connect() as connection:
         config.attributes["connection"] = connection
-        command.upgrade(config, "0001")
+        command.upgrade(config, revision)
         columns = {c["name"]: c for c in sa.inspect(connection).get_columns("experiments")}
         values = {
             name: "[]"
@@ -47,7 +49,11 @@ def old_store(path: Path) -> None:
     engine.dispose()
 
 
-def test_the_migrations_give_exactly_the_tables_of_the_schema(tmp_path: Path) -> None:
+def test_the_script_of_a_new_store_is_what_all_migrations_make() -> None:
+    assert revisions.newest() == f"BEGIN IMMEDIATE;\n{newest_schema.script()}\nCOMMIT;"
+
+
+def test_the_script_gives_exactly_the_tables_of_the_schema(tmp_path: Path) -> None:
     database = Database(tmp_path / "ledger.sqlite")
     with database.read() as connection:
         context = MigrationContext.configure(
@@ -56,25 +62,64 @@ def test_the_migrations_give_exactly_the_tables_of_the_schema(tmp_path: Path) ->
                 "include_name": lambda name, kind, _: kind != "table" or not str(name).startswith("search")
             },
         )
-        assert compare_metadata(context, schema.metadata) == []
+        assert compare_metadata(context, run_schema.runs.metadata) == []
+        assert connection.exec_driver_sql("SELECT count(*) FROM search").scalar_one() == 0
     database.close()
 
 
-def test_an_old_store_is_migrated_with_a_backup_beside_it(tmp_path: Path) -> None:
+@pytest.mark.parametrize("revision", ["0001", "0002"])
+def test_an_old_store_is_migrated_with_a_backup_beside_it(tmp_path: Path, revision: str) -> None:
     path = tmp_path / "ledger.sqlite"
-    old_store(path)
+    old_store(path, revision)
     before = path.read_bytes()
-    database = Database(path)
-    with database.read() as connection:
-        found = (
-            connection.execute(sa.text("SELECT note FROM search WHERE search MATCH 'warmup'")).scalars().all()
-        )
-    database.close()
+    with LocalLedger.open(tmp_path) as ledger:
+        writer = Writer(ledger).open(project=PROJECT)
+        assert writer.seen.number == 1
+        with ledger.database.read() as connection:
+            found = connection.execute(sa.text("SELECT note FROM experiments")).scalars().all()
+        assert ledger.database.check() == []
     assert found == ["an old warmup"]
-    (backup,) = tmp_path.glob("ledger.sqlite.backup-0001-*")
-    assert revisions.of_file(backup) == "0001"
+    (backup,) = tmp_path.glob(f"ledger.sqlite.backup-{revision}-*")
+    assert revisions.of_file(backup) == revision
     assert revisions.of_file(path) == revisions.NEWEST
     assert before != path.read_bytes()
+
+
+def test_experiments_of_the_first_revision_are_found_by_their_words(tmp_path: Path) -> None:
+    old_store(tmp_path / "ledger.sqlite")
+    database = Database(tmp_path / "ledger.sqlite")
+    with database.read() as connection:
+        found = connection.execute(sa.text("SELECT note FROM search WHERE search MATCH 'warmup'")).scalars()
+        assert found.all() == ["an old warmup"]
+    database.close()
+
+
+def test_an_old_and_a_new_store_have_the_same_columns(tmp_path: Path) -> None:
+    old_store(tmp_path / "old.sqlite")
+    shapes = []
+    for name in ("old", "new"):
+        connection = opening.connect(str(tmp_path / f"{name}.sqlite"))
+        tables = [row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        shapes.append(
+            {
+                table: sorted(row[1:] for row in connection.execute(f"PRAGMA table_info({table})"))
+                for table in tables
+            }
+        )
+        connection.close()
+    assert shapes[0] == shapes[1]
+    assert len(shapes[0]) > 25
+
+
+def test_the_database_of_something_else_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.sqlite"
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE theirs (x)")
+    connection.close()
+    before = path.read_bytes()
+    with pytest.raises(StoreCorrupt, match="something else"):
+        Database(path)
+    assert path.read_bytes() == before
 
 
 def test_a_newer_store_is_refused_and_not_changed(tmp_path: Path) -> None:

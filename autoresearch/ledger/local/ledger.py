@@ -1,4 +1,4 @@
-"""The embedded ledger as one thing: its four interfaces over one database and one object store."""
+"""The embedded ledger as one thing: its five interfaces over one database and one object store."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from autoresearch.errors import NotFound
 from autoresearch.ledger.base import Artifacts, Ledger, Memory
 from autoresearch.ledger.local import briefing, cursors, memory, things
 from autoresearch.ledger.local.research import LocalResearch
+from autoresearch.ledger.local.runs import LocalRuns
 from autoresearch.ledger.local.snapshots import LocalSnapshots
 from autoresearch.ledger.local.unit import Unit
 from autoresearch.records.artifact import Artifact, RefRequest, Version, VersionRequest
@@ -53,6 +54,7 @@ class LocalMemory(Memory):
     def events(
         self, *, project: str | None = None, limit: int = 100, cursor: str | None = None
     ) -> Page[Event]:
+        self._ledger.runs.settle({} if project is None else {"project": project})
         with self._ledger.read() as unit:
             return memory.events(unit, project=project, limit=limit, cursor=cursor)
 
@@ -102,6 +104,8 @@ class LocalLedger(Ledger):
         actor: Who acts through it.
     """
 
+    runs: LocalRuns
+
     def __init__(
         self, database: Database, objects: Objects, *, organization: str = "local", actor: Actor | None = None
     ) -> None:
@@ -113,6 +117,7 @@ class LocalLedger(Ledger):
         self.memory = LocalMemory(self)
         self.artifacts = LocalArtifacts(self)
         self.snapshots = LocalSnapshots(self)
+        self.runs = LocalRuns(self)
 
     @classmethod
     def open(cls, home: Path, *, actor: Actor | None = None) -> LocalLedger:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +14,8 @@ from autoresearch.errors import AutoresearchError, NotFound, StoreCorrupt
 from autoresearch.ledger.base import Snapshots
 from autoresearch.records.base import utc_now
 from autoresearch.records.tree import Tree, looks_like_manifest
-from autoresearch.store import schema
+from autoresearch.store import run_schema, schema
+from autoresearch.store.points import Points
 
 if TYPE_CHECKING:
     from autoresearch.ledger.local.ledger import LocalLedger
@@ -28,6 +30,17 @@ _TREES = sa.union(
     sa.select(schema.experiments.c.tree).where(schema.experiments.c.tree.is_not(None)),
     sa.select(schema.versions.c.tree),
 )
+_CODES = sa.select(run_schema.runs.c.code).where(run_schema.runs.c.code.is_not(None))
+_MEDIA = sa.select(run_schema.media.c.digest).where(run_schema.media.c.digest.is_not(None)).distinct()
+_WAITING = sa.select(run_schema.inbox.c.body)
+_RUNS = sa.select(
+    run_schema.runs.c.organization,
+    run_schema.runs.c.id,
+    run_schema.runs.c.project,
+    run_schema.runs.c.number,
+    run_schema.runs.c.name,
+).order_by(run_schema.runs.c.organization, run_schema.runs.c.project, run_schema.runs.c.number)
+_DIGEST = re.compile(r'"digest": ?"([0-9a-f]{64})"')
 _DIFFS = sa.select(schema.experiments.c.diff).where(schema.experiments.c.diff.is_not(None))
 
 
@@ -78,6 +91,16 @@ class LocalSnapshots(Snapshots):
             yield from faults
             if digest and not self._ledger.objects.has(digest):
                 yield f"object {digest} is missing, and the ledger refers to it"
+        yield from self._damaged_runs()
+
+    def _damaged_runs(self) -> Iterator[str]:
+        """What the receipts of runs say is wrong, of all organizations."""
+        with self._ledger.database.read() as connection:
+            for organization, run_id, project, number, name in connection.execute(_RUNS).all():
+                points = Points(connection.connection.dbapi_connection, organization)
+                receipt = points.receipt(run_id, verify=True)
+                faults = receipt.faults or (() if receipt.intact else ("points were lost on the way",))
+                yield from (f"run {number} ({name}) of {project}: {fault}" for fault in faults)
 
     def collect(self, *, dry_run: bool = True) -> tuple[int, int]:
         objects = self._ledger.objects
@@ -120,7 +143,7 @@ class LocalSnapshots(Snapshots):
             return None
 
     def _wanted(self) -> set[str]:
-        wanted = set()
+        wanted = self._about_to_be_named()
         for digest, faults in self._references():
             if faults:
                 # What a damaged manifest names cannot be told from orphans.
@@ -130,12 +153,23 @@ class LocalSnapshots(Snapshots):
             wanted.add(digest)
         return wanted
 
+    def _about_to_be_named(self) -> set[str]:
+        """Digests in messages of runs that were received and not yet applied."""
+        with self._ledger.database.read() as connection:
+            return {
+                digest for body in connection.execute(_WAITING).scalars() for digest in _DIGEST.findall(body)
+            }
+
     def _references(self) -> Iterator[tuple[str, list[str]]]:
         """Every digest the ledger refers to, with what is wrong about the manifests among them."""
         with self._ledger.database.read() as connection:
             trees = connection.execute(_TREES).scalars().all()
-            diffs = connection.execute(_DIFFS).scalars().all()
-        yield from ((diff["digest"], []) for diff in diffs if not diff["truncated"])
+            diffs = [diff for diff in connection.execute(_DIFFS).scalars() if not diff["truncated"]]
+            codes = [code["diff"] for code in connection.execute(_CODES).scalars()]
+            media = connection.execute(_MEDIA).scalars().all()
+        diffs += [diff for diff in codes if diff is not None and not diff["truncated"]]
+        yield from ((diff["digest"], []) for diff in diffs)
+        yield from ((digest, []) for digest in media)
         for digest in trees:
             yield digest, []
             if not self._ledger.objects.has(digest):

@@ -97,6 +97,7 @@ class Unit:
             active_session=None,
             experiments=0,
             sessions=0,
+            runs=0,
             recorded_at=self.now,
         )
         self.open_segment(name, 1, goal=None, reason="")

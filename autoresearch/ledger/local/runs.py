@@ -1,0 +1,196 @@
+"""``ledger.runs`` over SQLite: batches are stored as they come, and understood when somebody reads."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from autoresearch.errors import StoreFull, StoreReadOnly
+from autoresearch.ledger.base import Runs
+from autoresearch.ledger.local import ingest, run_changes, run_listing, run_reading, run_views, settling
+from autoresearch.ledger.local.unit import Unit
+from autoresearch.records.base import Page
+from autoresearch.records.run import (
+    FinishRequest,
+    LoggedLine,
+    Media,
+    Receipt,
+    Run,
+    RunEdit,
+    RunQuery,
+    SeriesInfo,
+)
+from autoresearch.series.batch import Batch
+from autoresearch.series.curve import Curve, History
+
+if TYPE_CHECKING:
+    from autoresearch.ledger.local.ledger import LocalLedger
+
+__all__ = ["LocalRuns"]
+
+_MOST_AT_ONCE = 4_000_000
+
+
+class LocalRuns(Runs):
+    """See :class:`autoresearch.ledger.base.Runs`."""
+
+    def __init__(self, ledger: LocalLedger) -> None:
+        self._ledger = ledger
+
+    def ingest(self, batch: Batch) -> int:
+        with self._ledger.write() as unit:
+            sql = run_views.points_sql(unit)
+            return ingest.take(sql.connection, sql.organization, batch)
+
+    def position(self, writer: str) -> int:
+        with self._ledger.read() as unit:
+            sql = run_views.points_sql(unit)
+            return ingest.position(sql.connection, sql.organization, writer)
+
+    def settle(self, scope: Mapping[str, str] | None = None) -> None:
+        """Apply the messages that were received, and see which runs fell silent or were heard again.
+
+        Args:
+            scope: ``{"project": …}`` or ``{"id": …}``, to look for silence there alone.
+        """
+        with self._ledger.read() as unit:
+            more = settling.due(unit, scope or {})
+        while more:
+            with self._ledger.write() as unit:
+                more = settling.settle(unit, self._ledger.objects.has, scope or {})
+
+    @contextlib.contextmanager
+    def _reading(self, **scope: str) -> Iterator[Unit]:
+        # What cannot be written now is settled by whoever comes next; it is no reason not to answer.
+        with contextlib.suppress(StoreFull, StoreReadOnly):
+            self.settle(scope)
+        with self._ledger.read() as unit:
+            yield unit
+
+    @contextlib.contextmanager
+    def _writing(self, **scope: str) -> Iterator[Unit]:
+        self.settle(scope)
+        with self._ledger.write() as unit:
+            yield unit
+
+    def run(self, run_id: str) -> Run:
+        with self._reading(id=run_id) as unit:
+            return run_listing.one(unit, run_id)
+
+    def find(self, project: str, text: str) -> Run:
+        with self._reading(project=project) as unit:
+            return run_listing.find(unit, project, text)
+
+    def runs(self, query: RunQuery, *, limit: int = 100, cursor: str | None = None) -> Page[Run]:
+        with self._reading(project=query.project) as unit:
+            return run_listing.listed(unit, query, limit=limit, cursor=cursor)
+
+    def edit(self, request: RunEdit) -> Run:
+        with self._writing(id=request.run_id) as unit:
+            run_changes.edit(unit, self._ledger.objects.has, request)
+            return run_listing.one(unit, request.run_id)
+
+    def finish(self, request: FinishRequest) -> Run:
+        with self._writing(id=request.run_id) as unit:
+            run_changes.finish(unit, self._ledger.objects.has, request)
+            return run_listing.one(unit, request.run_id)
+
+    def remove(self, run_id: str) -> None:
+        with self._writing(id=run_id) as unit:
+            run_changes.remove(unit, run_id)
+
+    def catalog(self, run_id: str) -> tuple[SeriesInfo, ...]:
+        with self._reading(id=run_id) as unit:
+            return run_reading.catalog(unit, run_id)
+
+    def history(
+        self,
+        run_id: str,
+        names: Sequence[str] = (),
+        *,
+        labels: Mapping[str, str] | None = None,
+        first_step: int | None = None,
+        last_step: int | None = None,
+        limit: int = 10_000,
+        cursor: str | None = None,
+    ) -> History:
+        self._gather([run_id])
+        with self._reading(id=run_id) as unit:
+            return run_reading.history(
+                unit,
+                run_id,
+                names,
+                labels=labels,
+                first_step=first_step,
+                last_step=last_step,
+                limit=limit,
+                cursor=cursor,
+            )
+
+    def sampled(
+        self,
+        run_ids: Sequence[str],
+        names: Sequence[str] = (),
+        *,
+        labels: Mapping[str, str] | None = None,
+        samples: int = 500,
+        first_step: int | None = None,
+        last_step: int | None = None,
+    ) -> tuple[Curve, ...]:
+        self._gather(run_ids)
+        with self._reading() as unit:
+            return run_reading.sampled(
+                unit,
+                run_ids,
+                names,
+                labels=labels,
+                samples=samples,
+                first_step=first_step,
+                last_step=last_step,
+            )
+
+    def lines(
+        self,
+        run_id: str,
+        names: Sequence[str] = (),
+        *,
+        limit: int = 1000,
+        cursor: str | None = None,
+        tail: bool = False,
+    ) -> Page[LoggedLine]:
+        with self._reading(id=run_id) as unit:
+            return run_reading.lines(unit, run_id, names, limit=limit, cursor=cursor, tail=tail)
+
+    def media(
+        self, run_id: str, *, key: str | None = None, limit: int = 100, cursor: str | None = None
+    ) -> Page[Media]:
+        with self._reading(id=run_id) as unit:
+            return run_reading.media(unit, run_id, key=key, limit=limit, cursor=cursor)
+
+    def receipt(self, run_id: str, *, verify: bool = False) -> Receipt:
+        with self._reading(id=run_id) as unit:
+            return run_reading.receipt(unit, run_id, verify=verify)
+
+    def compact(self, run_id: str) -> int:
+        with self._reading(id=run_id) as unit:
+            run_listing.row_of(unit, run_id)
+        return self._compact(run_id, whole=True)
+
+    def _compact(self, run_id: str, *, whole: bool) -> int:
+        """In transactions of bounded size, so that writers get their turn."""
+        moved = 0
+        while True:
+            with self._ledger.write() as unit:
+                done = run_reading.points(unit).compact(run_id, most_points=_MOST_AT_ONCE, whole=whole)
+            moved += done
+            if not done:
+                return moved
+
+    def _gather(self, run_ids: Sequence[str]) -> None:
+        """Compact long tails, which the next readers then need not decode again."""
+        with self._ledger.read() as unit:
+            long = run_reading.long_tails(unit, run_ids)
+        for run_id in long:
+            with contextlib.suppress(StoreFull, StoreReadOnly):
+                self._compact(run_id, whole=False)
