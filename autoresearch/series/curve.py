@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["Curve", "History", "Point", "number_out"]
+__all__ = ["Curve", "History", "Point", "json_out", "number_out"]
 
 
 class Point(NamedTuple):
@@ -112,3 +112,12 @@ def number_out(value: float) -> float | str:
     if value in {float("inf"), float("-inf")}:
         return "Infinity" if value > 0 else "-Infinity"
     return value
+
+
+def json_out(value: Any) -> Any:
+    """A value of JSON kinds with its non-finite numbers as text, wherever they are in it."""
+    if isinstance(value, float):
+        return number_out(value)
+    if isinstance(value, dict):
+        return {key: json_out(inner) for key, inner in value.items()}
+    return [json_out(inner) for inner in value] if isinstance(value, list | tuple) else value

@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from autoresearch.briefs.brief import Context, build
 from autoresearch.capture.change import Change, capture_change
@@ -44,6 +44,9 @@ from autoresearch.settings import Settings
 from autoresearch.track import place, storing
 from autoresearch.track.project_file import ProjectFile, find_project_file, read_project_file
 from autoresearch.track.whoami import present_actor
+
+if TYPE_CHECKING:
+    from autoresearch.track.archive import Archive
 
 __all__ = ["Workspace"]
 
@@ -451,6 +454,15 @@ class Workspace:
     def tried(self, change: str, *, limit: int = 10) -> tuple[Match, ...]:
         """Experiments like a change: a patch, or words such as ``"LR 0.04 -> 0.06"``."""
         return self.ledger.memory.tried(self.name, change, limit=limit)
+
+    # Runs
+
+    @property
+    def runs(self) -> Archive:
+        """Its runs: listed, read back, compared, followed, edited and exported."""
+        from autoresearch.track.archive import Archive
+
+        return Archive(self.ledger, self.name)
 
     # Artifacts
 
