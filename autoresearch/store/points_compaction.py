@@ -58,6 +58,11 @@ def compact(sql: Sql, run: str, *, most_points: int | None = None, whole: bool =
 
 def absorb(sql: Sql, run: str, groups: Sequence[Group], batch: int) -> list[Group]:
     """Take rows that have just arrived into chunks where that pays; answers the others, which become frames."""
+    frames, rows = sql.rows(
+        "SELECT count(*), coalesce(sum(n), 0) FROM frames WHERE organization = ? AND run_id = ?", run
+    )[0]
+    if rows + sum(len(group[0]) for group in groups) < CHUNK and frames + len(groups) < _MOST_FRAMES:
+        return list(groups)
     arrived = [Part.arrived(rows, ids, batch) for rows, ids in groups]
     taken: set[int] = set()
     for heap in components([*frame_parts(sql, run), *arrived]):

@@ -117,8 +117,9 @@ def frame_parts(sql: Sql, run: str) -> list[Part]:
         " ORDER BY number",
         run,
     ):
-        ids = known.setdefault(text, column_ids(text))
-        parts.append(Part(number, batch, ids, rows, (steps[0], steps[1])))
+        if text not in known:
+            known[text] = column_ids(text)
+        parts.append(Part(number, batch, known[text], rows, (steps[0], steps[1])))
     return parts
 
 

@@ -25,8 +25,8 @@ from autoresearch.store.points_sql import Sql, column_ids
 __all__ = ["PointsReceipt", "receipt"]
 
 _MOST_NAMED = 20
-_SUMMED = (12, 19)
-"""Where the mean and the pyramid are: sums may differ in the last bit from one processor to the next."""
+_MEAN, _PYRAMID = 12, 19
+"""Places in a row of what has sums in it, which may differ in the last bit from one processor to the next."""
 _WHOLE = "organization = ? AND run_id = ?"
 
 
@@ -250,12 +250,11 @@ class _Check:
         exact = [
             (one, other)
             for place, (one, other) in enumerate(zip(again, row, strict=True))
-            if place not in _SUMMED
+            if place not in {_MEAN, _PYRAMID}
         ]
-        means = [math.nan if number is None else number for number in (again[_SUMMED[0]], row[_SUMMED[0]])]
-        if any(one != other for one, other in exact) or not np.isclose(
-            *means, rtol=1e-9, atol=0, equal_nan=True
-        ):
+        mean, stored = (math.nan if number is None else number for number in (again[_MEAN], row[_MEAN]))
+        alike = bool(np.isclose(mean, stored, rtol=1e-9, atol=0, equal_nan=True))
+        if not alike or any(one != other for one, other in exact):
             raise damaged(f"the summary of series {series} at step {first} of run {self.run}")
         where = f"the pyramid of series {series} at step {first} of run {self.run}"
         made, there = read_buckets([summary.pyramid], where), read_buckets([pyramid], where)

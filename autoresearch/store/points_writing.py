@@ -6,7 +6,6 @@ import json
 import math
 import struct
 import sys
-from array import array
 
 from autoresearch.errors import Invalid
 from autoresearch.series import frames
@@ -28,8 +27,11 @@ __all__ = ["Known", "add_frames", "append"]
 
 _FEW_KEYS = 24
 _MOST_LINES = 4096
+_MANY_ROWS = 256
+"""From here on numpy is the faster one."""
 _COLUMNS = "points, duplicates, nans, infinities, first_step, last_step, most_step, last_time, last, min, max"
-_LAST = struct.Struct("<d").unpack_from
+_REAL = struct.Struct("<d").unpack_from
+_WHOLE = struct.Struct("<q").unpack_from
 
 
 class Known:
@@ -133,8 +135,7 @@ def add_frames(sql: Sql, run: str, groups: Iterable[Group], number: int, batch: 
     parts = [(part, ids) for rows, ids in groups for part in frames.split(rows)]
     made = []
     for place, (part, ids) in enumerate(parts, number + 1):
-        steps = array("q", part.steps)
-        bounds = min(steps), max(steps)
+        bounds = frames.bounds(part.steps)
         made.append((run, place, batch, packed_ids(ids), len(part), *bounds, frames.encode(part)))
     sql.many(
         "INSERT INTO frames (organization, run_id, number, batch, series, n, least_step, most_step, blob)"
@@ -209,13 +210,14 @@ def _counted(rows: Rows, series: Sequence[Known]) -> tuple[int, ...]:
     """The ids of the columns, whose statistics now have the rows."""
     if len({each.id for each in series}) < len(series):
         raise Invalid("Two names of a row are the same once characters that cannot be stored are replaced.")
-    steps = array("q", rows.steps)
-    bounds = min(steps), max(steps)
-    end = len(rows.steps) - 8
-    at: float = _LAST(rows.times, end)[0]
+    bounds, end = frames.bounds(rows.steps), len(rows.steps) - 8
+    at, step = _REAL(rows.times, end)[0], _WHOLE(rows.steps, end)[0]
+    measure = frames.measure
+    if len(rows) >= _MANY_ROWS and "numpy" in sys.modules:
+        from autoresearch.series.coding import measure
     for column, each in zip(rows.values, series, strict=True):
-        each.moved(len(steps), bounds, (steps[-1], at, _LAST(column, end)[0]))
-        each.measured(*frames.measure(column))
+        each.moved(len(rows), bounds, (step, at, _REAL(column, end)[0]))
+        each.measured(*measure(column))
     return tuple(each.id for each in series)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import struct
 from pathlib import Path
@@ -109,14 +110,14 @@ def test_sections_take_every_point_of_the_tail_once_and_only_chunks_it_needs(
         head for at, head in enumerate(heads) if not any(at in range(len(heads))[part.heads] for part in plan)
     ]
     ranges = sorted([*bounds, *((head.first_step, head.last_step) for head in left)])
-    assert all(one[1] < other[0] for one, other in zip(ranges, ranges[1:], strict=False))
+    assert all(one[1] < other[0] for one, other in itertools.pairwise(ranges))
 
 
 @given(count=st.integers(1, 40_000), full=st.booleans())
 def test_pieces_cover_all_points_and_leave_none_small_in_the_middle(count: int, full: bool) -> None:
     cut = list(pieces(count, full=full))
     assert [cut[0][0], cut[-1][1]] == [0, count]
-    assert all(one[1] == other[0] for one, other in zip(cut, cut[1:], strict=False))
+    assert all(one[1] == other[0] for one, other in itertools.pairwise(cut))
     sizes = [end - start for start, end in cut]
     assert max(sizes) <= 4096
     if full:

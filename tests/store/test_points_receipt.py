@@ -108,8 +108,14 @@ def test_changing_any_byte_of_a_blob_makes_the_verified_receipt_say_so(
         "max_step",
         "min_time",
         "max_time",
-    ]
-    + ["mean", "first", "last", "first_time", "last_time", "least_time", "most_time"],
+        "mean",
+        "first",
+        "last",
+        "first_time",
+        "last_time",
+        "least_time",
+        "most_time",
+    ],
 )
 def test_changing_a_number_of_a_summary_makes_the_verified_receipt_say_so(
     connection: sqlite3.Connection, column: str
@@ -161,7 +167,7 @@ def test_reading_what_is_damaged_names_it(connection: sqlite3.Connection) -> Non
     connection.execute(
         "UPDATE chunks SET blob = x'00112233445566' WHERE series = ? AND first_step = 0", (row.id,)
     )
-    with pytest.raises(StoreCorrupt, match="chunk of series .* at step 0 of run r"):
+    with pytest.raises(StoreCorrupt, match=r"chunk of series .* at step 0 of run r"):
         points.history([row])
 
 
