@@ -105,5 +105,7 @@ class Answer:
 
 def shown(record: Any) -> dict[str, Any]:
     """The JSON form of a record."""
-    values: dict[str, Any] = record.model_dump(mode="json")
+    from autoresearch.series.curve import json_out
+
+    values: dict[str, Any] = json_out(record.model_dump(mode="json"))
     return values

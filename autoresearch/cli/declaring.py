@@ -16,6 +16,7 @@ __all__ = [
     "Group",
     "command",
     "complete_experiments",
+    "complete_runs",
     "group",
     "numbers",
     "pairs",
@@ -34,16 +35,21 @@ class Command(TyperCommand):
 
 
 class Group(TyperGroup):
-    """A noun with verbs. ``without`` is the verb when none is given, ``otherwise`` when the first word is none."""
+    """A noun with verbs.
+
+    ``without`` is the verb when none is given, ``otherwise`` when the first word is none, ``optioned`` when it is an option.
+    """
 
     without = ""
     otherwise = ""
+    optioned = ""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Put the verb that is meant before arguments that name none."""
         first = args[0] if args else ""
         if first not in self.commands and first not in {"--help", "-h"}:
-            verb = self.otherwise if first else self.without
+            optioned = self.optioned or self.otherwise
+            verb = (optioned if first.startswith("-") else self.otherwise) if first else self.without
             args = [verb, *args] if verb else args
         return super().parse_args(ctx, args)
 
@@ -59,10 +65,16 @@ def command(app: typer.Typer, name: str, *examples: str) -> Callable[[_Function]
 
 
 def group(
-    parent: typer.Typer, name: str, *examples: str, about: str, without: str = "", otherwise: str = ""
+    parent: typer.Typer,
+    name: str,
+    *examples: str,
+    about: str,
+    without: str = "",
+    otherwise: str = "",
+    optioned: str = "",
 ) -> typer.Typer:
     """Declare a noun; its verbs are declared on what this answers."""
-    kind = type("Group", (Group,), {"without": without, "otherwise": otherwise})
+    kind = type("Group", (Group,), {"without": without, "otherwise": otherwise, "optioned": optioned})
     made = typer.Typer(cls=kind, help=about, rich_markup_mode=None, epilog=_epilog(examples))
     # Without a callback a group of one verb would be that verb.
     made.callback()(_nothing)
@@ -89,6 +101,17 @@ def complete_experiments(ctx: typer.Context, incomplete: str) -> list[tuple[str,
         given.get("directory"), project=given.get("project"), home=given.get("home"), beginning=incomplete
     )
     return [*found, *((word, "") for word in ("best", "last") if word.startswith(incomplete))]
+
+
+def complete_runs(ctx: typer.Context, incomplete: str) -> list[tuple[str, str]]:
+    """Numbers of recent runs, with their names."""
+    from autoresearch.track.completing import recent_runs
+
+    given = ctx.find_root().params
+    found = recent_runs(
+        given.get("directory"), project=given.get("project"), home=given.get("home"), beginning=incomplete
+    )
+    return [*found, *((word, "") for word in ("last",) if word.startswith(incomplete))]
 
 
 ExperimentRef = Annotated[

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import secrets
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -13,7 +11,8 @@ from autoresearch.cli import options as o
 from autoresearch.cli.answer import Answer, Cell, Column, Facts, Table
 from autoresearch.cli.declaring import command
 from autoresearch.cli.face import the_face, workspace_of
-from autoresearch.errors import Conflict, UsageError
+from autoresearch.errors import UsageError
+from autoresearch.exchange.files import whole_file
 
 __all__ = ["app", "export_project", "import_file"]
 
@@ -162,7 +161,8 @@ def export_project(
         document = json.loads(text) if face.form == "json" else {}
         return Answer(document=document, ids=[name], raw=text.encode())
     place = output.resolve()
-    _write(place, text.encode(), replace=force)
+    with whole_file(place, replace=force) as out:
+        out.write(text.encode())
     rows: list[tuple[str, Cell]] = [
         ("project", name),
         ("written to", str(place)),
@@ -173,21 +173,3 @@ def export_project(
         ids=[str(place)],
         blocks=[Facts(rows)],
     )
-
-
-def _write(place: Path, data: bytes, *, replace: bool) -> None:
-    """Write a file whole or not at all."""
-    part = place.with_name(f".{place.name}.{secrets.token_hex(4)}.part")
-    try:
-        part.write_bytes(data)
-        if replace:
-            part.replace(place)
-        else:
-            place.hardlink_to(part)
-    except FileExistsError:
-        raise Conflict(
-            f"{place} is there already.", hint="Name another file, or pass --force to replace it."
-        ) from None
-    finally:
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from autoresearch.cli.declaring import complete_experiments
+from autoresearch.cli.declaring import complete_experiments, complete_runs
 
 __all__ = [
     "About",
@@ -36,6 +36,7 @@ __all__ = [
     "Parent",
     "Protected",
     "Reason",
+    "RunRef",
     "Samples",
     "Score",
     "Seconds",
@@ -144,6 +145,16 @@ Segment = Annotated[
     typer.Option(metavar="N", min=1, help="Of an earlier goal, else of the present one."),
 ]
 Cursor = Annotated[str | None, typer.Option(metavar="CURSOR", help="Go on from a page's next_cursor.")]
+
+RunRef = Annotated[
+    str,
+    typer.Argument(
+        metavar="RUN",
+        help="Number (12 or #12), name, last, or an id or part of one.",
+        autocompletion=complete_runs,
+        show_default=False,
+    ),
+]
 
 Score = Annotated[float | None, typer.Option(metavar="NUMBER", help="Value of the goal's metric.")]
 Samples = Annotated[

@@ -10,7 +10,7 @@ from autoresearch.cli.answer import Answer, Block, Cell, Column, Drawing, Facts,
 from autoresearch.cli.face import Face, View
 from autoresearch.render.points import clean
 
-__all__ = ["SCHEMA_VERSION", "as_bytes", "painted", "visible"]
+__all__ = ["SCHEMA_VERSION", "as_bytes", "for_people", "painted", "visible"]
 
 SCHEMA_VERSION = 1
 """Version of the JSON documents; it grows when a key changes its meaning or goes."""
@@ -25,6 +25,10 @@ _STYLES = {
     "drop": "2",
     "crashed": "31",
     "crash": "31",
+    "running": "36",
+    "finished": "32",
+    "failed": "31",
+    "killed": "33",
     "fail": "31;1",
     "error": "31;1",
     "warn": "33",
@@ -54,7 +58,7 @@ def as_bytes(answer: Answer, face: Face) -> bytes:
         return answer.raw
     agents = face.form == "agent"
     blocks = answer.brief if agents and answer.brief is not None else answer.blocks
-    parts = [text for block in blocks if (text := _agents(block) if agents else _people(block, face.view))]
+    parts = [text for block in blocks if (text := _agents(block) if agents else for_people(block, face.view))]
     if agents:
         parts.append(f"next: {answer.following or _ANYWAY}")
     text = ("\n" if agents else "\n\n").join(parts)
@@ -97,7 +101,8 @@ def _agents(block: Block) -> str:
             return ""
 
 
-def _people(block: Block, view: View) -> str:
+def for_people(block: Block, view: View) -> str:
+    """A block as people read it; empty when it has nothing to say."""
     match block:
         case Table():
             return "\n".join(_table(block, view))

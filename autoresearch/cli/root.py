@@ -23,7 +23,8 @@ Examples:
   $ autoresearch decide last keep --score 2.41
   $ autoresearch context --budget 2000
 
-Global options may stand anywhere. EXP is a number, best, last, or part of an id.
+Global options may stand anywhere. EXP is a number, best, last, or part of an id;
+RUN is a number, a name, last, or part of an id.
 Exit codes: 0 done, 1 failed, 2 refused, 3 not found, 5 conflict or busy, 124 out of time, 130 interrupted."""
 
 

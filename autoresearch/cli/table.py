@@ -29,6 +29,12 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "show": ("looking", "Show one experiment and its verdicts."),
         "events": ("looking", "List what changed: who, what, when."),
     },
+    "Runs": {
+        "runs": ("running", "List, show, compare, export, remove and tag runs."),
+        "metrics": ("recalling", "Print the points of metrics, or draw them."),
+        "logs": ("recalling", "Print what a run printed."),
+        "top": ("watching", "Watch the runs that are going on."),
+    },
     "Code": {
         "diff": ("code", "Print the change of an experiment, or compare the trees of two."),
         "checkout": ("code", "Write the exact code of an experiment to a new folder."),

@@ -1,4 +1,4 @@
-"""Experiments for shell completion: read at once with the standard library alone, and never an error."""
+"""Experiments and runs for shell completion: read at once with the standard library alone, and never an error."""
 
 from __future__ import annotations
 
@@ -10,11 +10,15 @@ from pathlib import Path
 from autoresearch.errors import AutoresearchError
 from autoresearch.settings import Settings
 
-__all__ = ["recent_experiments"]
+__all__ = ["recent_experiments", "recent_runs"]
 
 _MOST = 50
-_RECENT = """
+_EXPERIMENTS = """
 SELECT number, note FROM experiments
+WHERE organization = 'local' AND project = ? AND CAST(number AS TEXT) LIKE ? ORDER BY number DESC LIMIT ?
+"""
+_RUNS = """
+SELECT number, name FROM runs
 WHERE organization = 'local' AND project = ? AND CAST(number AS TEXT) LIKE ? ORDER BY number DESC LIMIT ?
 """
 
@@ -34,6 +38,23 @@ def recent_experiments(
         home: Folder of the embedded store.
         beginning: The digits that are there already.
     """
+    return _recent(_EXPERIMENTS, directory, project, home, beginning)
+
+
+def recent_runs(
+    directory: str | Path | None = None,
+    *,
+    project: str | None = None,
+    home: str | Path | None = None,
+    beginning: str = "",
+) -> list[tuple[str, str]]:
+    """Numbers of runs that begin with some digits, newest first, each with its name; the arguments are those above."""
+    return _recent(_RUNS, directory, project, home, beginning)
+
+
+def _recent(
+    query: str, directory: str | Path | None, project: str | None, home: str | Path | None, beginning: str
+) -> list[tuple[str, str]]:
     if beginning and not beginning.isdigit():
         return []
     try:
@@ -43,10 +64,10 @@ def recent_experiments(
         # Read-only, and without waiting: a tab key must not make a store or hang behind a writer.
         uri = f"{(store / 'ledger.sqlite').resolve().as_uri()}?mode=ro"
         with contextlib.closing(sqlite3.connect(uri, uri=True, timeout=0.05)) as connection:
-            rows = connection.execute(_RECENT, (name, f"{beginning}%", _MOST)).fetchall()
+            rows = connection.execute(query, (name, f"{beginning}%", _MOST)).fetchall()
     except (AutoresearchError, OSError, sqlite3.Error, ValueError):
         return []
-    return [(str(number), " ".join(note.split())[:60]) for number, note in rows]
+    return [(str(number), " ".join(said.split())[:60]) for number, said in rows]
 
 
 def _project_of(folder: Path) -> str:
