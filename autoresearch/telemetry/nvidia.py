@@ -100,7 +100,10 @@ class Gpus:
         sensor = self._nvml.NVML_TEMPERATURE_GPU
         try:
             degrees = self._nvml.nvmlDeviceGetTemperature(handle, sensor)
-        except (self._nvml.NVMLError, AttributeError):  # announced to go; its successor is not in older drivers
+        except (
+            self._nvml.NVMLError,
+            AttributeError,
+        ):  # announced to go; its successor is not in older drivers
             degrees = self._nvml.nvmlDeviceGetTemperatureV(handle, sensor)
         return {"temperature_c": float(degrees)}
 

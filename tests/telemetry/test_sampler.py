@@ -8,12 +8,15 @@ import signal
 import subprocess
 import sys
 import time
+from collections import namedtuple
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
 import pytest
 
+from autoresearch.telemetry import host as host_module
+from autoresearch.telemetry.host import Host
 from autoresearch.telemetry.keys import KEYS, unit
 from autoresearch.telemetry.processes import Tree
 from autoresearch.telemetry.rates import Rates
@@ -92,20 +95,25 @@ def test_a_child_counts_with_its_parent_also_after_it_ended(start: Start) -> Non
     assert "system/cpu/percent_process" in sampler.sample()
 
 
+_NESTED = """
+import subprocess
+inner = "import sys; print('up', flush=True); sys.stdin.read()"
+outer = f"import subprocess, sys; subprocess.run([sys.executable, '-S', '-c', {inner!r}])"
+child = subprocess.Popen([sys.executable, '-S', '-c', outer], stdout=subprocess.PIPE)
+child.stdout.readline()
+"""
+
+
 def test_a_child_of_a_child_counts_as_well(start: Start) -> None:
-    parent = start(
-        "import subprocess\nchild = subprocess.Popen([sys.executable, '-S', '-c', 'import sys; sys.stdin.read()'])"
-    )
-    assert Tree(parent.pid).read(0.0)["system/process/threads"] == 2
+    parent = start(_NESTED)
+    assert Tree(parent.pid).read(0.0)["system/process/threads"] == 3
 
 
 def test_the_list_of_the_kernel_is_that_of_psutil(start: Start) -> None:
-    parent = start(
-        "import subprocess\nchild = subprocess.Popen([sys.executable, '-S', '-c', 'import sys; sys.stdin.read()'])"
-    )
-    process = psutil.Process(parent.pid)
-    expected = {parent.pid, *(child.pid for child in process.children(recursive=True))}
-    assert {each.pid for each in Tree(parent.pid)._descendants()} | {parent.pid} == expected
+    parent = start(_NESTED)
+    expected = {child.pid for child in psutil.Process(parent.pid).children(recursive=True)}
+    assert {each.pid for each in Tree(parent.pid)._descendants()} == expected
+    assert len(expected) == 2
 
 
 def test_a_child_that_nobody_waited_for_does_not_stop_the_sample(start: Start) -> None:
@@ -124,6 +132,24 @@ def test_a_process_that_is_gone_leaves_the_metrics_of_the_machine(start: Start) 
     assert "system/memory/percent" in left
     assert not {"system/process/threads", "system/memory/process_gb"} & set(left)
     assert "system/memory/percent" in Sampler(child.pid).sample()
+
+
+def test_waiting_for_a_disk_is_not_being_busy(monkeypatch: pytest.MonkeyPatch) -> None:
+    recorded = [(10.0, 5.0, 100.0, 40.0, 3.0), (30.0, 5.0, 130.0, 90.0, 3.0)]
+    kind = namedtuple("kind", ["user", "system", "idle", "iowait", "guest"])  # noqa: PYI024 (as psutil makes them)
+    times = (kind(*row) for row in recorded)
+    monkeypatch.setattr(psutil, "cpu_times", lambda: next(times))
+    host = Host(os.getpid(), ())
+    assert host.cpu(0.0) == {}
+    assert host.cpu(1.0) == {"system/cpu/percent": 20.0}
+
+
+def test_a_limit_below_the_memory_of_the_machine_is_what_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(host_module, "memory_limit", lambda _pid: (2_000_000_000, 500_000_000))
+    host = Host(os.getpid(), ())
+    assert host.memory(0.0) == {"system/memory/percent": 25.0, "system/memory/used_gb": 0.5}
+    monkeypatch.setattr(host_module, "memory_limit", lambda _pid: (2**62, 1))
+    assert host.memory(0.0)["system/memory/used_gb"] > 0.001
 
 
 def test_a_path_that_is_missing_is_passed_over(tmp_path: Path) -> None:

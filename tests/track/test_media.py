@@ -203,6 +203,13 @@ def test_images_of_other_libraries_write_themselves() -> None:
         Image(Broken()).encode()
 
 
+def test_a_file_that_is_far_too_large_is_not_read_to_its_end(tmp_path: Path) -> None:
+    (tmp_path / "huge.png").write_bytes(PNG)
+    os.truncate(tmp_path / "huge.png", 2**40)
+    with pytest.raises(Invalid, match="more than 64 MiB"):
+        Image(tmp_path / "huge.png").encode()
+
+
 def test_folders_devices_and_bad_captions_are_refused(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     for media in (Image(tmp_path), File(tmp_path), File(tmp_path / "pipe"), Image("/dev/zero"), File(3)):  # type: ignore[arg-type]

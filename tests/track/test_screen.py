@@ -142,6 +142,11 @@ def test_a_live_table_ends_in_its_last_state() -> None:
     assert reader.closed() == ["loss 1.00", "step 49", "end", "loss 0.02"]
 
 
+def test_a_line_that_scrolls_away_is_given_in_its_last_state() -> None:
+    reader = Reader().write(f"first\n{UP}again\n" + "\n" * 70)
+    assert reader.raw.count("first") == reader.raw.count("again") == 1
+
+
 def test_erasing_below_clears_the_lines_there() -> None:
     assert Reader().write(f"a\nb\nc{UP}{UP}{BELOW}\rx").closed() == ["a", "b", "x"]
 
