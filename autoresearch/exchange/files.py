@@ -59,7 +59,9 @@ def _put(part: Path, place: Path, *, replace: bool) -> None:
 
 
 def _taken(place: Path) -> Conflict:
-    return Conflict(f"{place} is there already.", hint="Name another file, or say that it may be replaced (--force).")
+    return Conflict(
+        f"{place} is there already.", hint="Name another file, or say that it may be replaced (--force)."
+    )
 
 
 def _refused(place: Path, error: OSError) -> AutoresearchError:

@@ -20,7 +20,9 @@ from autoresearch.exchange.writing import guarded
 from autoresearch.series.curve import Curve, number_out
 
 if TYPE_CHECKING:
+    import numpy as np
     import pyarrow as pa
+    from numpy.typing import NDArray
 
 __all__ = ["FORMATS", "Format", "Source", "write_points"]
 
@@ -99,7 +101,7 @@ class _CsvWriter:
     def __init__(self, out: BinaryIO, fixed: Sequence[str], metrics: Sequence[str]) -> None:
         self._out = out
         self._width = len(metrics)
-        self._rows([[*fixed, *metrics]])
+        self._out.write(f"{_cells([*fixed, *metrics])}\r\n".encode())
 
     def __enter__(self) -> Self:
         return self
@@ -107,19 +109,15 @@ class _CsvWriter:
     def __exit__(self, *_: object) -> None:
         self._out.flush()
 
-    def _rows(self, rows: Iterable[Iterable[Any]]) -> None:
-        text = io.StringIO()
-        csv.writer(text).writerows(rows)
-        self._out.write(text.getvalue().encode())
-
     def write(self, origin: _Origin, places: Sequence[int], table: Aligned) -> None:
-        head: list[Any] = [guarded(one) if isinstance(one, str) else one for one in origin]
-        columns: list[Sequence[Any]] = [[""] * len(table.steps)] * self._width
+        head = _cells([guarded(one) if isinstance(one, str) else one for one in origin])
+        head += "," * bool(origin)
+        steps, times = table.steps.tolist(), table.times.tolist()
+        heads = [f"{head}{step},{time!r}" for step, time in zip(steps, times, strict=True)]
+        columns = [[","] * len(heads)] * self._width
         for place, values, present in zip(places, table.values, table.present, strict=True):
-            texts = [_spelled(value) for value in values.tolist()]
-            columns[place] = texts if present.all() else _where(present.tolist(), texts, "")
-        rows = zip(table.steps.tolist(), table.times.tolist(), *columns, strict=True)
-        self._rows([*head, *row] for row in rows)
+            columns[place] = _texts(values, present, ",", absent=",")
+        _write_lines(self._out, [heads, *columns], "\r\n")
 
 
 class _JsonWriter:
@@ -135,21 +133,15 @@ class _JsonWriter:
         self._out.flush()
 
     def write(self, origin: _Origin, places: Sequence[int], table: Aligned) -> None:
-        keys = [self._metrics[place] for place in places]
-        columns = table.values.T.tolist()
-        presents = table.present.T.tolist()
-        lines: list[str] = []
-        for step, time, values, present in zip(
-            table.steps.tolist(), table.times.tolist(), columns, presents, strict=True
-        ):
-            row: dict[str, Any] = dict(zip(self._fixed, (*origin, step, time), strict=True))
-            row.update(
-                (key, number_out(value))
-                for key, value, there in zip(keys, values, present, strict=True)
-                if there
-            )
-            lines.append(json.dumps(row, allow_nan=False) + "\n")
-        self._out.write("".join(lines).encode())
+        said = zip(self._fixed, origin, strict=False)
+        head = "".join(f"{json.dumps(name)}: {json.dumps(one)}, " for name, one in said)
+        steps, times = table.steps.tolist(), table.times.tolist()
+        heads = [f'{{{head}"step": {step}, "time": {time!r}' for step, time in zip(steps, times, strict=True)]
+        columns = [
+            _texts(values, present, f", {json.dumps(self._metrics[place])}: ", quote='"')
+            for place, values, present in zip(places, table.values, table.present, strict=True)
+        ]
+        _write_lines(self._out, [heads, *columns], "}\n")
 
 
 class _ParquetWriter:
@@ -201,12 +193,30 @@ class _ParquetWriter:
 _WRITERS: dict[str, type[_Writer]] = {"csv": _CsvWriter, "jsonl": _JsonWriter, "parquet": _ParquetWriter}
 
 
-def _spelled(value: float) -> str:
-    return str(number_out(value))
+def _cells(cells: Sequence[str | int]) -> str:
+    """Cells of a CSV file, quoted where that is needed."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="").writerow(cells)
+    return text.getvalue() if cells else ""
 
 
-def _where(present: Sequence[bool], texts: Sequence[str], otherwise: str) -> list[str]:
-    return [text if there else otherwise for there, text in zip(present, texts, strict=True)]
+def _texts(
+    values: NDArray[np.float64], present: NDArray[np.bool_], head: str, *, quote: str = "", absent: str = ""
+) -> list[str]:
+    """Numbers as text, each behind a head: written with all their digits, or as words that may be quoted."""
+    import numpy as np
+
+    column = [f"{head}{value!r}" for value in values.tolist()]
+    for place in np.flatnonzero(~np.isfinite(values)).tolist():
+        column[place] = f"{head}{quote}{number_out(float(values[place]))}{quote}"
+    for place in np.flatnonzero(~present).tolist():
+        column[place] = absent
+    return column
+
+
+def _write_lines(out: BinaryIO, columns: Sequence[Sequence[str]], end: str) -> None:
+    ends = [end] * len(columns[0])
+    out.write("".join(map("".join, zip(*columns, ends, strict=True))).encode())
 
 
 def _columns(titles: Sequence[str], fixed: Iterable[str]) -> list[str]:
