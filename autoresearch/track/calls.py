@@ -12,20 +12,27 @@ from autoresearch.records.artifact import Artifact, Version
 from autoresearch.records.experiment import Decision, Experiment, Note, Session
 from autoresearch.records.frontier import Frontier, Match, Progress
 from autoresearch.records.goal import Goal
+from autoresearch.records.run import Run
+from autoresearch.series.curve import Curve
+from autoresearch.track.comparing import Comparison
 from autoresearch.track.workspace import Workspace
 
 __all__ = [
     "artifact",
     "artifacts",
+    "compare",
     "context",
     "decision",
     "experiment",
     "frontier",
     "get_artifact",
+    "get_run",
     "goal",
+    "history",
     "note",
     "progress",
     "promote",
+    "runs",
     "search",
     "session",
     "tried",
@@ -152,3 +159,30 @@ def search(text: str, limit: int = 10, *, project: str | None = None) -> tuple[M
 def tried(change: str, limit: int = 10, *, project: str | None = None) -> tuple[Match, ...]:
     """Experiments like a change: a patch, or words such as ``"LR 0.04 -> 0.06"``."""
     return workspace(project).tried(change, limit=limit)
+
+
+def runs(*, project: str | None = None, **which: Any) -> tuple[Run, ...]:
+    """Runs of the project, the newest first; see :meth:`Archive.list` for ``which``."""
+    return workspace(project).runs.list(**which)
+
+
+def get_run(run: Any, *, project: str | None = None) -> Run:
+    """The run meant by its number, ``"last"``, its name, its id or part of it, as it stands now."""
+    return workspace(project).runs.find(_named(run))
+
+
+def history(run: Any, *names: str, project: str | None = None, **window: Any) -> tuple[Curve, ...]:
+    """Every point of some metrics of a run, of all when no name is given; see :meth:`Archive.history` for ``window``."""
+    return workspace(project).runs.history(_named(run), *names, **window)
+
+
+def compare(
+    *several: Any, names: Sequence[str] = (), samples: int | None = None, project: str | None = None
+) -> Comparison:
+    """Runs side by side; see :meth:`Archive.compare`."""
+    return workspace(project).runs.compare([_named(run) for run in several], *names, samples=samples)
+
+
+def _named(run: Any) -> str:
+    # A run that goes on and one that was read back are meant by their id.
+    return str(getattr(run, "id", run))

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from autoresearch.records.run import Synced
 
-__all__ = ["active_run", "alert", "define_metric", "finish", "init", "log", "sync"]
+__all__ = ["active_run", "alert", "define_metric", "finish", "flush_active", "init", "log", "sync"]
 
 _active: Run | None = None
 
@@ -108,6 +108,12 @@ def active_run() -> Run:
     if _active is None:
         raise UsageError("No run was begun in this process.", hint="Call autoresearch.init() first.")
     return _active
+
+
+def flush_active() -> None:
+    """Bring what the run of this process has logged so far into the store, so that a reader finds it."""
+    if _active is not None:
+        _active.flush()
 
 
 def log(

@@ -96,10 +96,12 @@ class Crew:
         self._keeper.stop()
         counts = {"records": self._writer.records, "points": self._writer.points}
         self._writer.message({**message, **counts})
-        self._writer.close()
+        # The lock of the journal is kept until it is drained, or a neighbour would take it for that of a dead process.
+        self._writer.seal()
         try:
             self._keeper.finish()
         finally:
+            self._writer.close()
             if self._ingest is not None:
                 self._ingest.close()
 
@@ -146,7 +148,7 @@ class Crew:
             self._writer, self._folder, self._ingest, interval=self._interval, before=self._before_drain
         )
 
-    def _forked(self) -> None:
+    def _forked(self, _writer: Writer) -> None:
         # In a child only its first log() comes here: it has a journal of its own, and nobody who works for it yet.
         self._telemetry = self._code = None
         self._keeper = self._new_keeper()

@@ -7,7 +7,7 @@ import time
 import warnings
 
 from autoresearch.errors import AutoresearchError
-from autoresearch.journal.folder import adopt, dead
+from autoresearch.journal.locks import adopt, dead
 from autoresearch.journal.reader import Reader
 from autoresearch.series.batch import Batch, Message
 
@@ -100,7 +100,8 @@ def _adopt(folder: str, writer: str, ingest: LocalIngest, taken: Taken) -> None:
 
 def _latest(batch: Batch) -> float:
     times = [memoryview(rows.times).cast("d")[-1] for rows in batch.rows if len(rows)]
-    times += [entry.time for entry in (*batch.texts[-1:], *batch.messages[-1:])]
+    times += [text.time for text in batch.texts[-1:]]
+    times += [message.time for message in batch.messages[-1:]]
     return max(times, default=0.0)
 
 

@@ -19,10 +19,23 @@ __all__ = ["Ending", "outcome_of"]
 _SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 
 
+class _Exit(SystemExit):
+    """What our ``sys.exit`` raises: it knows whether somebody caught it.
+
+    One that reaches the top is dropped by the interpreter, when no frame is left; one that was caught is dropped by a frame.
+    """
+
+    ending: Ending | None = None
+
+    def __del__(self) -> None:
+        if self.ending is not None and sys._getframe(0).f_back is not None:
+            self.ending.forget(self.code)
+
+
 def outcome_of(exception: BaseException | None) -> tuple[str, int | None, str | None]:
     """State, exit code and error text of a block that an exception left, or none did."""
     if exception is None:
-        return "finished", 0, None
+        return "finished", None, None
     if isinstance(exception, KeyboardInterrupt):
         return "killed", 130, "KeyboardInterrupt"
     if isinstance(exception, SystemExit):
@@ -72,7 +85,7 @@ class Ending:
         from autoresearch.track.tracebacks import uninstall
 
         atexit.unregister(self._at_exit)
-        uninstall(self._uncaught)
+        uninstall()
         if self._exit is not None and sys.exit == self._exiting:
             sys.exit = self._exit
         if threading.current_thread() is threading.main_thread():
@@ -82,20 +95,28 @@ class Ending:
         self._before = {}
 
     def _exiting(self, status: Any = None, /) -> NoReturn:
-        self._seen = _outcome_of_exit(status)
-        raise SystemExit(status)
+        leaving = _Exit(status)
+        if threading.current_thread() is threading.main_thread():
+            self._seen, leaving.ending = _outcome_of_exit(status), self
+        try:
+            raise leaving
+        finally:
+            del leaving  # or its traceback would hold it, and it this frame
 
-    def _uncaught(self, _kind: str, text: str, exception: BaseException) -> None:
-        if threading.current_thread() is not threading.main_thread():
+    def forget(self, status: Any) -> None:
+        """The exit with this status was caught, and the program goes on."""
+        if self._seen == _outcome_of_exit(status):
+            self._seen = None
+
+    def _uncaught(self, kind: str, text: str, _exception: BaseException) -> None:
+        if kind == "thread":
             return
-        state, code, _ = (
-            outcome_of(exception) if isinstance(exception, KeyboardInterrupt) else ("failed", 1, None)
-        )
-        self._seen = state, code, text
+        ended = ("killed", 130) if kind == "interrupt" else ("failed", 1)
+        self._seen = (*ended, text)
 
     def _at_exit(self) -> None:
         if os.getpid() == self._process:
-            self._tell(*(self._seen or ("finished", 0, None)))
+            self._tell(*(self._seen or ("finished", None, None)))
 
     def _signalled(self, number: int, _frame: FrameType | None) -> None:
         # The script may have been interrupted inside log(), which holds a lock: so another thread ends the run, and this

@@ -25,6 +25,7 @@ INTERVAL = 2.0
 """Seconds between two drains, and so the most that a power loss can take; a killed process loses nothing."""
 
 _BEAT = 30.0
+_AT_ONCE = 1_000_000
 
 
 class Keeper:
@@ -54,7 +55,7 @@ class Keeper:
         self._before = before
         self._reader = Reader(folder, writer.id)
         self._draining = threading.Lock()
-        self._stopped = False
+        self._stopped = threading.Event()
         self._said: set[str] = set()
         self._sign = time.monotonic()
         self._thread = threading.Thread(target=self._work, name="autoresearch", daemon=True)
@@ -65,7 +66,7 @@ class Keeper:
 
     def stop(self) -> None:
         """Let the thread end, and wait for it, at most 60 seconds."""
-        self._stopped = True
+        self._stopped.set()
         self.writer.wanted.set()
         if self._thread.is_alive() and self._thread is not threading.current_thread():
             self._thread.join(60)
@@ -90,7 +91,7 @@ class Keeper:
                 self._sign = now
             # Compaction takes numpy; where the script has it loaded, that costs nothing to start with.
             if points and "numpy" in sys.modules:
-                self.ingest.compact(self.writer.run)
+                self._compact(self.ingest)
         return points
 
     def finish(self) -> None:
@@ -100,15 +101,21 @@ class Keeper:
             return
         with self._draining:
             drain(self._reader, self.ingest)
+            if "numpy" in sys.modules:
+                self._compact(self.ingest)
         adopt_all(self.folder, self.ingest)
+
+    def _compact(self, ingest: LocalIngest) -> None:
+        while ingest.compact(self.writer.run, _AT_ONCE):
+            pass
 
     def _work(self) -> None:
         # Journals that others left behind wait for the second round: a script that just starts has better things to do.
         due, adopted = time.monotonic() + self.interval, False
         self.writer.prepare()
-        while not self._stopped:
+        while not self._stopped.is_set():
             self.writer.wanted.wait(max(0.0, due - time.monotonic()))
-            if self._stopped:
+            if self._stopped.is_set():
                 break
             self.writer.wanted.clear()
             self._guarded(self.writer.prepare)
@@ -134,7 +141,7 @@ class Keeper:
             self._warn(type(error).__name__, f"{type(error).__name__}: {error}.")
 
     def _warn(self, kind: str, said: str) -> None:
-        if kind in self._said or self._stopped:
+        if kind in self._said or self._stopped.is_set():
             return
         self._said.add(kind)
         kept = os.path.join(self.folder, self.writer.id)

@@ -8,7 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from autoresearch.ledger.base import every
+from autoresearch.ledger.base import Runs, every
 from autoresearch.ledger.local.ledger import LocalLedger
 from autoresearch.series.curve import Curve, number_out
 
@@ -40,13 +40,27 @@ def metric_data(
     home: str, run_id: str, path: str, window: tuple[int | None, int | None], max_points: int | None
 ) -> dict[str, Any]:
     """Points of one metric; ``downsampled`` says whether some were left out."""
+    names, (first, last) = [path], window
     with _opened(home) as ledger:
         runs = ledger.runs
-        curves = runs.sampled(
-            [run_id], [path], samples=max_points or 2**53, first_step=window[0], last_step=window[1]
-        )
+        if max_points is None:
+            curves = tuple(_pages(runs, run_id, names, window))
+        else:
+            curves = runs.sampled([run_id], names, samples=max_points, first_step=first, last_step=last)
     points = [{"step": point.step, "y": number_out(point.value)} for point in _merged(curves)]
     return {"path": path, "downsampled": any(curve.sampled for curve in curves), "raw_points": points}
+
+
+def _pages(
+    runs: Runs, run_id: str, names: list[str], window: tuple[int | None, int | None]
+) -> Iterator[Curve]:
+    cursor = None
+    while True:
+        page = runs.history(run_id, names, first_step=window[0], last_step=window[1], cursor=cursor)
+        yield from page.curves
+        cursor = page.next_cursor
+        if cursor is None:
+            return
 
 
 def _merged(curves: tuple[Curve, ...]) -> list[Any]:

@@ -219,7 +219,7 @@ class Run:
 
         Args:
             status: ``finished``, ``failed``, ``crashed`` or ``killed``.
-            exit_code: Of the process; 0 for one that finished.
+            exit_code: Of the process, where it is known.
             error: What went wrong, in words or as a traceback.
 
         Raises:
@@ -234,9 +234,8 @@ class Run:
             self._ending.unwatch()
         if self._crew is None:
             return
-        code = 0 if exit_code is None and status == "finished" else exit_code
         try:
-            self._crew.finish({"op": "finish", "state": status, "exit_code": code, "error": error})
+            self._crew.finish({"op": "finish", "state": status, "exit_code": exit_code, "error": error})
         except AutoresearchError as problem:
             warnings.warn(
                 f"Run {self.id} ended, and is kept in its journal alone: {problem.message} {problem.hint} "

@@ -68,6 +68,7 @@ def begin(
     if read_only:
         return _opened(resume or id, called, place)
     values = as_mapping(config)
+    interval = _interval(flush_interval)
     run_id, known, steps = _identity(id or settings.run_id, resume, called, place)
     run_name = _line("name", name) or known or new_name()
     opening = {
@@ -92,8 +93,8 @@ def begin(
     writer = Writer(spool, run_id, writer=_writer_id(writer_id or settings.writer_id))
     writer.message(opening)
     if steps:
-        writer.start_at(steps)
-    crew = Crew(writer, spool, place, _ingest(place, mode), interval=_interval(flush_interval))
+        writer.step = steps
+    crew = Crew(writer, spool, place, _ingest(place, mode), interval=interval)
     run = Run(
         id=run_id,
         name=run_name,
