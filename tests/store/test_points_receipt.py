@@ -51,12 +51,13 @@ TABLES = ("chunks", "axes", "frames", "summaries", "series", "writers", "texts")
 def test_deleting_any_row_by_hand_makes_the_receipt_say_so(
     connection: sqlite3.Connection, table: str
 ) -> None:
-    rowids = [row[0] for row in connection.execute(f"SELECT rowid FROM {table}")]
-    assert rowids
-    for rowid in rowids:
+    keys = [row[1] for row in connection.execute(f"PRAGMA table_info({table})") if row[5]]
+    rows = connection.execute(f"SELECT {', '.join(keys)} FROM {table}").fetchall()
+    assert rows
+    for row in rows:
         connection.execute("BEGIN")
-        connection.execute(f"DELETE FROM {table} WHERE rowid = ?", (rowid,))
-        assert faults(connection), f"{table} {rowid}"
+        connection.execute(f"DELETE FROM {table} WHERE {' AND '.join(f'{key} = ?' for key in keys)}", row)
+        assert faults(connection), f"{table} {row}"
         connection.execute("ROLLBACK")
     assert faults(connection) == ()
 
