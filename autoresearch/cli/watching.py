@@ -20,11 +20,12 @@ import typer
 from autoresearch.cli import run_views as views
 from autoresearch.cli.answer import Answer, Cell, Column, Table, shown
 from autoresearch.cli.declaring import command
-from autoresearch.cli.face import View, the_face, workspace_of
+from autoresearch.cli.face import View, can_ask, the_face, workspace_of
 from autoresearch.cli.paper import for_people, painted
 from autoresearch.render.curves import sparkline
 from autoresearch.render.points import clean
 from autoresearch.series.curve import number_out
+from autoresearch.settings import detect_agent
 
 if TYPE_CHECKING:
     from autoresearch.track.glancing import Glance, Metric, Watch
@@ -62,7 +63,9 @@ def top(
     face = the_face(context)
     with workspace_of(context) as workspace:
         watch = Watch(workspace.runs, metric=views.goal_metric(workspace))
-        if not once and face.form == "human" and sys.stdin.isatty() and os.environ.get("TERM") != "dumb":
+        # An agent on a terminal would watch for ever.
+        alone = detect_agent(os.environ) or os.environ.get("TERM") == "dumb"
+        if not once and not alone and can_ask(face):
             with _screen() as keys:
                 _live(watch, workspace.name, face.view, interval, keys)
             return None

@@ -145,4 +145,7 @@ def test_a_terminal_that_cannot_draw_gets_it_once(
     monkeypatch.setenv("TERM", "dumb")
     assert "calm-fox" in cli("top", terminal=True).out
     monkeypatch.setenv("TERM", "xterm")
+    with monkeypatch.context() as patch:
+        patch.setenv("AI_AGENT", "some-agent")
+        assert "calm-fox" in cli("top", terminal=True).out, "an agent would watch for ever"
     assert "\x1b[?1049h" not in cli("top", "--once", terminal=True).out
