@@ -365,7 +365,10 @@ CREATE TABLE series (
 	min DOUBLE, 
 	max DOUBLE, 
 	PRIMARY KEY (organization, run_id, id)
-);
+)
+ WITHOUT ROWID
+
+;
 CREATE UNIQUE INDEX series_by_name ON series (organization, run_id, name, labels, kind);
 CREATE TABLE summaries (
 	organization VARCHAR NOT NULL, 

@@ -92,6 +92,10 @@ class Rows:
         """Run a prepared query that names ``:organization``."""
         return self._run(statement, values).mappings().all()
 
+    def tuples(self, statement: sa.Executable, **values: Any) -> Sequence[sa.Row[Any]]:
+        """As ``run``, with columns by position: for a thousand rows, looking names up costs more than reading them."""
+        return self._run(statement, values).all()
+
     def next_seq(self) -> int:
         """The ledger's next sequence number; orders everything in the organization."""
         row = self.add(schema.counters, {}, seq=1)

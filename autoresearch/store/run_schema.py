@@ -145,8 +145,12 @@ series = sa.Table(
     real("min"),
     real("max"),
     sa.Index("series_by_name", "organization", "run_id", "name", "labels", "kind", unique=True),
+    sqlite_with_rowid=False,
 )
-"""What is known of each series without reading a point; ``kind`` is metric or text."""
+"""What is known of each series without reading a point; ``kind`` is metric or text.
+
+Rows lie in the order of their key: those of one run beside each other, which is how a thousand runs are listed.
+"""
 
 frames = sa.Table(
     "frames",

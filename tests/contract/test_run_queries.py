@@ -80,7 +80,9 @@ def test_runs_are_listed_newest_first_in_pages(ledger: Ledger) -> None:
         ({"where": ["config.none = 1"]}, []),
     ],
 )
-def test_conditions_choose_which_runs_are_listed(ledger: Ledger, values: dict[str, Any], expected: list[int]) -> None:
+def test_conditions_choose_which_runs_are_listed(
+    ledger: Ledger, values: dict[str, Any], expected: list[int]
+) -> None:
     filled(ledger)
     assert numbers(ledger, **values) == expected
 

@@ -149,9 +149,14 @@ def test_damaged_pages_are_reported_by_the_check(tmp_path: Path) -> None:
         goal(ledger)
         kept(ledger, session(ledger).id, [3.0 - n / 100 for n in range(60)])
     path = tmp_path / "ledger.sqlite"
+    with sqlite3.connect(path) as connection:
+        names = ("decisions", "experiments_by_seq", "events")
+        asked = f"SELECT rootpage FROM sqlite_master WHERE name IN {names}"
+        pages = [page for (page,) in connection.execute(asked)]
+    connection.close()
     data = bytearray(path.read_bytes())
-    for page in range(len(data) // 4096 * 2 // 3, len(data) // 4096, 3):
-        data[page * 4096 : page * 4096 + 200] = b"\xff" * 200
+    for page in pages:
+        data[(page - 1) * 4096 : (page - 1) * 4096 + 200] = b"\xff" * 200
     path.write_bytes(data)
     with LocalLedger.open(tmp_path) as ledger:
         assert any("database" in said for said in ledger.snapshots.verify())

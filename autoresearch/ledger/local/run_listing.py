@@ -81,7 +81,7 @@ def one(unit: Unit, run_id: str) -> Run:
     Raises:
         NotFound: There is none.
     """
-    rows = unit.rows.run(_ONE, id=run_id)
+    rows = unit.rows.tuples(_ONE, id=run_id)
     if not rows:
         raise _missing(run_id)
     return run_views.runs(unit, rows)[0]
@@ -105,7 +105,7 @@ def listed(unit: Unit, query: RunQuery, *, limit: int, cursor: str | None) -> Pa
         last = _read(cursor)
         candidates = [each for each in candidates if _behind(each, last, descending=query.descending)]
     shown = candidates[:most]
-    rows = {row["id"]: row for part in _parts(shown) for row in unit.rows.run(_SOME, ids=part)}
+    rows = {row[0]: row for part in _parts(shown) for row in unit.rows.tuples(_SOME, ids=part)}
     following = _written(shown[-1]) if len(candidates) > most else None
     found = run_views.runs(unit, [rows[each.id] for each in shown])
     return Page[Run].model_construct(items=found, next_cursor=following)
@@ -133,8 +133,8 @@ def _by_number(unit: Unit, query: RunQuery, limit: int, after: int | None) -> Pa
     if after is not None:
         statement = statement.where(_r.number < after if query.descending else _r.number > after)
     order = _r.number.desc() if query.descending else _r.number
-    rows = unit.rows.run(statement.order_by(order).limit(limit + 1), **values)
-    following = str(rows[limit - 1]["number"]) if len(rows) > limit else None
+    rows = unit.rows.tuples(statement.order_by(order).limit(limit + 1), **values)
+    following = str(rows[limit - 1].number) if len(rows) > limit else None
     return Page[Run].model_construct(items=run_views.runs(unit, rows[:limit]), next_cursor=following)
 
 
@@ -152,7 +152,8 @@ def _candidates(unit: Unit, query: RunQuery, conditions: Sequence[matching.Condi
     metrics = _metrics(
         unit, [row["id"] for row in rows], [place for place in places if place.source == "metric"]
     )
-    signs = run_views.heard(unit, rows) if matching.Place("field", "seconds") in places else {}
+    running = [row["id"] for row in rows if row["state"] == "running"]
+    signs = run_views.heard(unit, running) if matching.Place("field", "seconds") in places else {}
     found, width = [], len(documents)
     for index, row in enumerate(rows):
         parts = dict(zip(documents, read[index * width : index * width + width], strict=True))
@@ -170,11 +171,7 @@ def _metrics(
         return {}
     wanted = {place.name for place in places}
     names = wanted | {name.partition("{")[0] for name in wanted if name.endswith("}")}
-    known = run_views.latest(unit, ids, sorted(names))
-    return {
-        run_id: {run_views.title(each.name, each.labels): each.last for each in metrics}
-        for run_id, metrics in known.items()
-    }
+    return run_views.latest(unit, ids, sorted(names))
 
 
 class _Values(NamedTuple):

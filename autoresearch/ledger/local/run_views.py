@@ -24,11 +24,12 @@ from autoresearch.store import run_schema, schema
 from autoresearch.store.points_sql import Sql
 from autoresearch.store.rows import Row
 
-__all__ = ["EPOCH", "PLAIN", "Latest", "decoded", "heard", "latest", "media", "points_sql", "runs", "title"]
+__all__ = ["EPOCH", "PLAIN", "decoded", "heard", "latest", "media", "points_sql", "runs", "title"]
 
 _r = run_schema.runs.c
 EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
-_DOCUMENTS = ("config", "summary", "definitions", "tags", "code", "environment", "actor")
+_DOCUMENTS = ("config", "summary", "environment")
+_ALIKE = ("tags", "definitions", "code", "actor")
 _MOMENTS = ("started_at", "ended_at", "heartbeat_at")
 _AS_IT_IS = (
     "id",
@@ -46,8 +47,8 @@ _AS_IT_IS = (
 )
 PLAIN: Mapping[str, sa.ColumnElement[Any]] = {
     **{name: _r[name] for name in _AS_IT_IS},
-    **{name: sa.cast(_r[name], sa.Text).label(name) for name in _DOCUMENTS},
     **{name: sa.type_coerce(_r[name], sa.BigInteger).label(name) for name in _MOMENTS},
+    **{name: sa.cast(_r[name], sa.Text).label(name) for name in (*_ALIKE, *_DOCUMENTS)},
 }
 """Columns of runs as the driver has them: documents as text, times as microseconds."""
 
@@ -55,11 +56,13 @@ _NUMBERS = sa.select(schema.experiments.c.id, schema.experiments.c.number).where
     schema.experiments.c.organization == sa.bindparam("organization"),
     schema.experiments.c.id.in_(sa.bindparam("ids", expanding=True)),
 )
+_NAMES = tuple(PLAIN)
 _FIELDS = set(Run.model_fields)
+_MICROSECOND = datetime.timedelta(microseconds=1)
 
 
-class Latest(NamedTuple):
-    """What is known of one metric of a run."""
+class Known(NamedTuple):
+    """What is known of one metric of a run; ``labels`` is their JSON text."""
 
     name: str
     labels: str
@@ -67,7 +70,6 @@ class Latest(NamedTuple):
     least: float | None
     most: float | None
     points: int
-    duplicates: int
     series: int
 
 
@@ -76,37 +78,73 @@ def points_sql(unit: Unit) -> Sql:
     return Sql(unit.rows.connection.connection.dbapi_connection, unit.rows.organization)
 
 
-def runs(unit: Unit, rows: Sequence[Row]) -> tuple[Run, ...]:
+def runs(unit: Unit, rows: Sequence[sa.Row[Any]]) -> tuple[Run, ...]:
     """Runs, with what other tables say of them read once for all.
 
     Args:
         unit: The transaction.
-        rows: Rows of the columns ``PLAIN``.
+        rows: The columns ``PLAIN``, in their order.
     """
     if not rows:
         return ()
-    ids = [row["id"] for row in rows]
-    documents = decoded([row[name] for row in rows for name in _DOCUMENTS])
-    metrics = latest(unit, ids)
-    numbers = _experiment_numbers(unit, rows)
-    signs = heard(unit, rows)
-    width = len(_DOCUMENTS)
+    plain = len(_NAMES) - len(_DOCUMENTS)
+    documents = iter(decoded([text for row in rows for text in row[plain:]]))
+    metrics = latest(unit, [row[0] for row in rows])
+    alike = _Alike()
     found = []
-    for place, row in enumerate(rows):
-        values = dict(zip(_DOCUMENTS, documents[place * width : place * width + width], strict=True))
-        known = metrics.get(row["id"], ())
-        values |= {name: row[name] for name in _AS_IT_IS}
-        values |= {name: _moment(row[name]) for name in _MOMENTS}
+    for row in rows:
+        values = dict(zip(_NAMES, row, strict=True))
+        for name in _DOCUMENTS:
+            values[name] = next(documents)
+        for name in _MOMENTS:
+            values[name] = None if values[name] is None else EPOCH + values[name] * _MICROSECOND
+        for name in _ALIKE:
+            values[name] = alike[name, values[name]]
         values["notices"] = tuple(values["environment"].pop("notices", ()))
-        values["latest"] = {
-            title(each.name, each.labels): each.last for each in known if not each.name.startswith("system/")
-        }
+        values["latest"] = metrics.get(row[0], {})
+        found.append(values)
+    _complete(unit, found)
+    return tuple(map(_made, found))
+
+
+def _made(values: dict[str, Any]) -> Run:
+    # As a pickled one is made: model_construct looks at each field of each run, which takes longer than reading them.
+    run = Run.__new__(Run)
+    state = {"__dict__": values, "__pydantic_fields_set__": _FIELDS.copy()}
+    run.__setstate__({**state, "__pydantic_extra__": None, "__pydantic_private__": None})
+    return run
+
+
+class _Alike(dict[tuple[str, str | None], Any]):
+    """Documents that are the same in many runs and cannot be changed: each text is decoded once."""
+
+    def __missing__(self, key: tuple[str, str | None]) -> Any:
+        name, text = key
+        (value,) = decoded([text])
+        if name == "tags":
+            value = tuple(value)
+        elif name == "actor":
+            value = Actor.model_construct(**value)
+        elif name == "definitions":
+            value = tuple(Definition.model_construct(**each) for each in value)
+        elif value is not None:
+            diff = Diff.model_construct(**value["diff"]) if value["diff"] else None
+            value = Code.model_construct(**{**value, "diff": diff})
+        self[key] = value
+        return value
+
+
+def _complete(unit: Unit, found: Sequence[dict[str, Any]]) -> None:
+    """What only some runs need: the experiment's number, signs of life, the summary of definitions."""
+    linked = sorted({values["experiment_id"] for values in found if values["experiment_id"] is not None})
+    numbers = {row["id"]: row["number"] for row in unit.rows.run(_NUMBERS, ids=linked)} if linked else {}
+    signs = heard(unit, [values["id"] for values in found if values["state"] == "running"])
+    for values in found:
+        values["experiment_number"] = numbers.get(values["experiment_id"])
+        if values["id"] in signs:
+            values["heartbeat_at"] = max(values["heartbeat_at"], signs[values["id"]])
         if values["definitions"]:
-            values["summary"] = _summarized(unit, row["id"], values, known)
-        values["experiment_number"] = numbers.get(row["experiment_id"])
-        values["heartbeat_at"] = max(values["heartbeat_at"], signs.get(row["id"], EPOCH))
-        found.append(_made(values))
-    return tuple(found)
+            values["summary"] = _summarized(unit, values["id"], values)
 
 
 def decoded(texts: Iterable[str | None]) -> list[Any]:
@@ -123,16 +161,22 @@ def decoded(texts: Iterable[str | None]) -> list[Any]:
     return found
 
 
-def latest(unit: Unit, ids: Sequence[str], names: Sequence[str] = ()) -> Mapping[str, list[Latest]]:
-    """What is known of the metrics of some runs; of some metrics only when names are given."""
+def latest(
+    unit: Unit, ids: Sequence[str], names: Sequence[str] = ()
+) -> Mapping[str, Mapping[str, float | None]]:
+    """The last value of each metric of some runs, under its name with its labels.
+
+    Those of the names that are given, else all but the machine's own below ``system/``.
+    """
     named = f" AND name IN ({','.join('?' * len(names))})" if names else ""
     query = (
-        "SELECT run_id, name, labels, last, min, max, points, duplicates, id FROM series"  # noqa: S608  only marks
+        "SELECT run_id, name, labels, last FROM series"  # noqa: S608  only marks
         f" WHERE organization = ? AND kind = 'metric'{named} AND run_id IN ({{}})"
     )
-    found: dict[str, list[Latest]] = defaultdict(list)
-    for run_id, *values in points_sql(unit).listed(query, *names, among=ids):
-        found[run_id].append(Latest(*values))
+    found: dict[str, dict[str, float | None]] = defaultdict(dict)
+    for run_id, name, labels, last in points_sql(unit).listed(query, *names, among=ids):
+        if names or not name.startswith("system/"):
+            found[run_id][name if labels == "{}" else title(name, labels)] = last
     return found
 
 
@@ -149,59 +193,41 @@ def media(row: Row) -> Media:
     return Media(**{name: row[name] for name in Media.model_fields})
 
 
-def _moment(microseconds: int | None) -> datetime.datetime | None:
-    return None if microseconds is None else EPOCH + datetime.timedelta(microseconds=microseconds)
-
-
-def _made(values: dict[str, Any]) -> Run:
-    values["actor"] = Actor.model_construct(**values["actor"])
-    values["tags"] = tuple(values["tags"])
-    values["definitions"] = tuple(Definition.model_construct(**each) for each in values["definitions"])
-    code = values["code"]
-    if code is not None:
-        diff = Diff.model_construct(**code["diff"]) if code["diff"] else None
-        values["code"] = Code.model_construct(**{**code, "diff": diff})
-    return Run.model_construct(_FIELDS.copy(), **values)
-
-
-def _experiment_numbers(unit: Unit, rows: Sequence[Row]) -> Mapping[str | None, int]:
-    ids = sorted({row["experiment_id"] for row in rows if row["experiment_id"] is not None})
-    return {row["id"]: row["number"] for row in unit.rows.run(_NUMBERS, ids=ids)} if ids else {}
-
-
-def heard(unit: Unit, rows: Sequence[Row]) -> Mapping[str, datetime.datetime]:
-    """When those of some runs that are running gave their last sign of life."""
-    ids = [row["id"] for row in rows if row["state"] == "running"]
+def heard(unit: Unit, ids: Sequence[str]) -> Mapping[str, datetime.datetime]:
+    """When some runs gave their last sign of life."""
     query = "SELECT run_id, max(updated_at) FROM writers WHERE organization = ? AND run_id IN ({}) GROUP BY run_id"
     return {
         run: EPOCH + datetime.timedelta(seconds=at) for run, at in points_sql(unit).listed(query, among=ids)
     }
 
 
-def _summarized(
-    unit: Unit, run_id: str, values: Mapping[str, Any], known: Sequence[Latest]
-) -> dict[str, Any]:
+def _summarized(unit: Unit, run_id: str, values: Mapping[str, Any]) -> dict[str, Any]:
     """What ``define_metric`` asked to keep of each metric; what the run itself said stands above it."""
+    query = (
+        "SELECT name, labels, last, min, max, points - duplicates, id FROM series"
+        " WHERE organization = ? AND run_id = ? AND kind = 'metric'"
+    )
+    known = [Known(*row) for row in points_sql(unit).rows(query, run_id)]
     summary: dict[str, Any] = {}
     for definition in values["definitions"]:
         for metric in known:
-            if definition["name"] == metric.name or fnmatchcase(metric.name, definition["name"]):
-                value = _kept(unit, run_id, definition, metric)
-                if definition["summary"] != "none" and value is not None:
+            if definition.name == metric.name or fnmatchcase(metric.name, definition.name):
+                value = None if definition.summary == "none" else _kept(unit, run_id, definition, metric)
+                if value is not None:
                     summary[title(metric.name, metric.labels)] = value
     return {**summary, **values["summary"]}
 
 
-def _kept(unit: Unit, run_id: str, definition: Mapping[str, Any], metric: Latest) -> float | None:
-    kind = definition["summary"]
+def _kept(unit: Unit, run_id: str, definition: Definition, metric: Known) -> float | None:
+    kind: str = definition.summary
     if kind == "mean":
         return _mean(unit, run_id, metric)
     if kind == "best":
-        kind = definition["goal"] or "min"
+        kind = definition.goal or "min"
     return {"min": metric.least, "max": metric.most}.get(kind, metric.last)
 
 
-def _mean(unit: Unit, run_id: str, metric: Latest) -> float | None:
+def _mean(unit: Unit, run_id: str, metric: Known) -> float | None:
     """From the summaries of chunks; None while points of the series are still in the live tail."""
     ((n, finite, total),) = points_sql(unit).rows(
         "SELECT coalesce(sum(n), 0), sum(n - nans - infinities), sum(mean * (n - nans - infinities)) FROM summaries"
@@ -209,4 +235,4 @@ def _mean(unit: Unit, run_id: str, metric: Latest) -> float | None:
         run_id,
         metric.series,
     )
-    return total / finite if finite and n == metric.points - metric.duplicates else None
+    return total / finite if finite and n == metric.points else None

@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from autoresearch.errors import StoreFull, StoreReadOnly
+from autoresearch.errors import StoreError, StoreFull, StoreReadOnly
 from autoresearch.ledger.base import Runs
 from autoresearch.ledger.local import ingest, run_changes, run_listing, run_reading, run_views, settling
 from autoresearch.ledger.local.unit import Unit
@@ -169,6 +169,11 @@ class LocalRuns(Runs):
             return run_reading.media(unit, run_id, key=key, limit=limit, cursor=cursor)
 
     def receipt(self, run_id: str, *, verify: bool = False) -> Receipt:
+        with self._reading(id=run_id) as unit:
+            run_listing.row_of(unit, run_id)
+        # Numbers at one step are collapsed when the tail is compacted; without that the counts hold as well, apart.
+        with contextlib.suppress(StoreError):
+            self._compact(run_id, whole=True)
         with self._reading(id=run_id) as unit:
             return run_reading.receipt(unit, run_id, verify=verify)
 

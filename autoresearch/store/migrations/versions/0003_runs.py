@@ -133,6 +133,7 @@ def upgrade() -> None:
         sa.Column("min", sa.Double(), nullable=True),
         sa.Column("max", sa.Double(), nullable=True),
         sa.PrimaryKeyConstraint("organization", "run_id", "id"),
+        sqlite_with_rowid=False,
     )
     op.create_index(
         "series_by_name", "series", ["organization", "run_id", "name", "labels", "kind"], unique=True
