@@ -41,12 +41,13 @@ __all__ = [
     "check_name",
     "check_run",
     "header_bytes",
+    "is_new",
     "lock_path",
+    "new_path",
     "parse_header",
     "parse_name",
     "seed_of",
     "segment_name",
-    "spare_path",
 ]
 
 VERSION = 1
@@ -69,6 +70,7 @@ _MAGIC = b"ARJ1"
 _FIXED = Struct("<4sIII")
 _COPY = HEADER_BYTES // 2
 _SUFFIX = ".arj"
+_NEW = ".new"
 _LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.")
 
 
@@ -137,9 +139,14 @@ def lock_path(folder: str, writer: str) -> str:
     return os.path.join(folder, f"{writer}.lock")
 
 
-def spare_path(folder: str, writer: str, kind: str = "begun") -> str:
-    """A file that becomes a segment when it has a header: ``ahead`` of time, or ``begun`` at the moment it is needed."""
-    return os.path.join(folder, f"{writer}.{kind}")
+def new_path(folder: str, writer: str) -> str:
+    """A name that was never used, for a file that becomes a segment when it has a header."""
+    return os.path.join(folder, f"{writer}.{os.urandom(8).hex()}{_NEW}")
+
+
+def is_new(name: str, writer: str) -> bool:
+    """Whether a file was meant to become a segment of this writer."""
+    return name.endswith(_NEW) and name.removesuffix(_NEW).rpartition(".")[0] == writer
 
 
 def seed_of(writer: str, number: int) -> int:

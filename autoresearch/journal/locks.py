@@ -9,7 +9,7 @@ import errno
 import fcntl
 import os
 
-from autoresearch.journal.layout import lock_path, parse_name, spare_path
+from autoresearch.journal.layout import is_new, lock_path, parse_name
 
 TYPE_CHECKING = False  # importing typing would cost more than this module
 if TYPE_CHECKING:
@@ -110,8 +110,9 @@ class adopt:  # noqa: N801 - it reads as a verb: `with adopt(folder, writer) as 
         if segments(self.folder, self.writer):
             os.close(descriptor)
             return
-        removed(spare_path(self.folder, self.writer, "ahead"))
-        removed(spare_path(self.folder, self.writer, "begun"))
+        for name in _listing(self.folder):
+            if is_new(name, self.writer):
+                removed(os.path.join(self.folder, name))
         free(self.folder, self.writer, descriptor)
 
     def _sweep(self) -> None:

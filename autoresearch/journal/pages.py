@@ -220,7 +220,7 @@ class Pages:
 
     def _remark(self) -> None:
         segment = self._segment
-        if segment is None or self.closed or segment.place == FILE or self._dropping:
+        if segment is None or self.closed or segment.place == FILE or self._dropping or self._late:
             self.mark = 0
         else:
             self.mark = min(self._base + BLOCK, segment.capacity - _RESERVE)
@@ -347,9 +347,7 @@ class Pages:
         size = max(self._size, layout.HEADER_BYTES + length + _RESERVE + BLOCK)
         segment = self._memory(number, size) if only_memory else self._opened(number, size)
         if old is not None:
-            if not only_memory:
-                self._end(old, self.offset, number)
-            old.used = self.offset
+            old.used = self.offset if only_memory else self._end(old, number)
             self._retired.append(old)
             self._size = min(2 * self._size, _LARGEST_SEGMENT)
         self._install(segment, number)
@@ -369,8 +367,9 @@ class Pages:
         self._unlisted = True
         self._set_alarm(segment)
 
-    def _end(self, old: Segment, offset: int, following: int) -> None:
-        """The last record of a segment; it is not missed where the disk does not take it."""
+    def _end(self, old: Segment, following: int) -> int:
+        """The last record of a segment, and the length of the file with it; it is not missed where the disk does not take it."""
+        offset = self.offset
         data = HEAD.pack(END.size, END_KIND) + _TOTALS.pack(self.sequence, self._points, following)
         data += TAIL.pack(crc32(data, self._seed), self._word())
         if len(old.buffer):
@@ -379,8 +378,8 @@ class Pages:
             try:
                 write_all(old.descriptor, data, offset)
             except OSError:
-                return
-        self.offset = offset + END.size
+                return offset
+        return offset + END.size
 
     def _header(self, number: int, size: int) -> bytes:
         return layout.header_bytes(
@@ -408,7 +407,7 @@ class Pages:
                         f"No space could be set aside in {self.folder} ({error.strerror}): each record is written, at about twice "
                         "the cost. Free disk space, or set AUTORESEARCH_HOME to a local disk.",
                     )
-            return self._begun(Segment.file(layout.spare_path(self.folder, self.id), size), number)
+            return self._begun(Segment.file(layout.new_path(self.folder, self.id), size), number)
         except OSError as error:
             self._without_disk(error)
             return self._memory(number, size)
@@ -424,7 +423,7 @@ class Pages:
             if spare.capacity >= size:
                 return spare
             spare.discard()
-        return Segment.mapped(layout.spare_path(self.folder, self.id), size)
+        return Segment.mapped(layout.new_path(self.folder, self.id), size)
 
     def _begun(self, segment: Segment, number: int) -> Segment:
         """Write the header, then give the file its name: a reader never meets a segment without one."""
@@ -464,10 +463,17 @@ class Pages:
     def _set_aside(self) -> None:
         size = min(2 * self._size, _LARGEST_SEGMENT)
         try:
-            spare = Segment.mapped(layout.spare_path(self.folder, self.id, "ahead"), size)
+            spare = Segment.mapped(layout.new_path(self.folder, self.id), size)
         except OSError:  # when the time comes it is tried again, and said
             return
-        self._spare = spare
+        self.acquire()
+        try:
+            if not self.closed:
+                self._spare = spare
+        finally:
+            self.release()
+        if self.closed:
+            spare.discard()
         spare.populate(_LOW)
 
     def _land(self) -> bool:
@@ -498,7 +504,7 @@ class Pages:
         landed = None
         try:
             self._settle_in()
-            landed = Segment.file(layout.spare_path(self.folder, self.id), len(data))
+            landed = Segment.file(layout.new_path(self.folder, self.id), len(data))
             write_all(landed.descriptor, data, 0)
             landed.rename(os.path.join(self.folder, layout.segment_name(self.id, number)))
         except OSError:
@@ -508,8 +514,11 @@ class Pages:
         return landed
 
     def _finish_retired(self) -> None:
-        while self._retired:
-            segment = self._retired.pop(0)
+        while True:
+            try:
+                segment = self._retired.pop(0)
+            except IndexError:  # nothing left, or another thread took it
+                return
             try:
                 segment.sync()
             except OSError as error:

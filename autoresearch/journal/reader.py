@@ -213,7 +213,7 @@ class Reader:
         sequence = before.sequence if before is not None else 0
         points = before.points if before is not None else 0
         if header is not None:
-            reached = max(sequence, self._served) if before is None else sequence
+            reached = max(sequence, self._served)
             if header.first - 1 > reached:
                 self._gap(number, header.first - 1 - reached, before)
                 self._lost += max(0, header.points - points) if before is not None or not self._served else 0

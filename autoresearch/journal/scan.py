@@ -265,12 +265,23 @@ class Scan:
         """Whether the record can be what it says: by its size, or by its own checksum."""
         if kind >= FIRST_ROW and length <= SELF_CHECKED:
             schema = self.cursor.schemas.get(kind)
-            return schema.size == length if schema else length > ROW_FRAME
+            return schema.size == length if schema else length > ROW_FRAME and self._followed(at + length)
         if kind < MESSAGE or END_KIND < kind < FIRST_ROW:
             return False
         if (kind == CHECK_KIND and length != CHECK.size) or (kind == END_KIND and length != END.size):
             return False
         return not self.final or self._own(at, length)
+
+    def _followed(self, at: int) -> bool:
+        """Whether the record here has the next sequence number, so that the one before it is a row of an unknown key set."""
+        (word,) = _WORD.unpack_from(self.data, at - 4)
+        if at + _SMALLEST > len(self.data):
+            return False
+        length, _ = HEAD.unpack_from(self.data, at)
+        if length < _SMALLEST or at + length > len(self.data):
+            return False
+        (following,) = _WORD.unpack_from(self.data, at + length - 4)
+        return bool(following == ((word + 1) & WRAP) | COMMITTED)
 
     def _own(self, at: int, length: int) -> bool:
         end = at + length

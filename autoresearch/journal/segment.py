@@ -170,7 +170,11 @@ class Segment:
             OSError: The disk could not take it.
         """
         if self.descriptor >= 0:
-            os.fdatasync(self.descriptor)
+            try:
+                os.fdatasync(self.descriptor)
+            except OSError as error:
+                if error.errno != errno.EBADF:  # synced and closed by another thread meanwhile
+                    raise
 
     def close(self) -> None:
         """Cut the file to what is used and let go of it; errors of the disk are the reader's to find."""

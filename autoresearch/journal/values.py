@@ -51,14 +51,17 @@ def step_of(step: Any) -> int | None:
     return number if -_BIGGEST - 1 <= number <= _BIGGEST else None
 
 
-def gather(values: Any, complain: Callable[[str, str], None]) -> tuple[dict[str, Any], list[tuple[str, str]]]:
+def gather(
+    values: Any, complain: Callable[[str, str], None], take: Callable[[str, Any], bool] | None = None
+) -> tuple[dict[str, Any], list[tuple[str, str]]]:
     """The numbers and the texts of one call of ``log()``, in order; each value is converted at most once.
 
     Args:
         values: What the user gave; nested dictionaries become names with ``/``.
         complain: Called with the key and a sentence for each value that cannot be logged.
+        take: Called with the key and each value that is neither; what it answers True to is logged in its own way.
     """
-    found = _Found(complain)
+    found = _Found(complain, take)
     if hasattr(values, "items"):
         found.take("", values, _DEEPEST)
     else:
@@ -69,10 +72,13 @@ def gather(values: Any, complain: Callable[[str, str], None]) -> tuple[dict[str,
 class _Found:
     """What was sorted out so far."""
 
-    __slots__ = ("complain", "numbers", "texts")
+    __slots__ = ("_other", "complain", "numbers", "texts")
 
-    def __init__(self, complain: Callable[[str, str], None]) -> None:
+    def __init__(
+        self, complain: Callable[[str, str], None], other: Callable[[str, Any], bool] | None
+    ) -> None:
         self.complain = complain
+        self._other = other
         self.numbers: dict[str, Any] = {}
         self.texts: list[tuple[str, str]] = []
 
@@ -91,11 +97,11 @@ class _Found:
 
     def _convert(self, name: str, value: Any) -> None:
         number = _number(value)
-        if number is None:
+        if number is not None:
+            self.numbers[name] = number
+        elif self._other is None or not self._other(name, value):
             kind = type(value).__name__
             self.complain(name, f"{name!r} is {kind}, which cannot be logged: give {_ACCEPTED}.")
-        else:
-            self.numbers[name] = number
 
 
 def _number(value: Any) -> float | None:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import json
 import os
+import struct
 import weakref
 from math import inf
 from struct import Struct
-from struct import error as StructError
 from time import time as now
 from zlib import crc32
 
@@ -56,6 +56,8 @@ class Writer(Pages):
     Attributes:
         id: Id of the writer; another one in a forked child.
         wanted: Set when :meth:`prepare` has something to do.
+        other: Called with name, value, step and labels of what is neither number nor text, outside of any lock; False when
+            it cannot be logged.
         on_fork: Called with the writer before the first record of a forked child, to start its threads again.
         dropped: Records that were counted but are in no place, since neither disk nor memory had room.
 
@@ -64,7 +66,7 @@ class Writer(Pages):
         Conflict: A journal of this id is there already.
     """
 
-    __slots__ = ("_axes", "_next_schema", "on_fork", "step")
+    __slots__ = ("_axes", "_next_schema", "on_fork", "other", "step")
 
     def __init__(
         self, folder: str, run: str, *, writer: str | None = None, segment_bytes: int = 4 << 20
@@ -75,6 +77,7 @@ class Writer(Pages):
         )
         self.step = 0
         self.on_fork: Callable[[Writer], None] | None = None
+        self.other: Callable[[str, Any, int, Labels], bool] | None = None
         self._axes: dict[str, int] = {}
         self._next_schema = FIRST_ROW
         if writer is not None and (
@@ -125,11 +128,14 @@ class Writer(Pages):
                 commit = self.commit
                 self.offset = end
                 self.commit = commit + 1
+                self._busy = True  # a value's own code may run in pack() and log: no block is closed now
                 try:
                     pack(self.buffer, offset, size, schema, step, time, *numbers, 0, commit)
-                except StructError:
+                except struct.error:
                     self._take_back(offset, end, commit)
                     raise
+                finally:
+                    self._busy = False
                 self.step = step + 1
             finally:
                 self.release()
@@ -200,17 +206,25 @@ class Writer(Pages):
         time = now()
         try:
             texts: list[tuple[str, str]] = []
+            marks = labels_of(labels) if labels else ()
             if values.__class__ is dict and plain(values.values()) and _names(values):
                 numbers = dict(values)
             else:
-                numbers, texts = gather(values, self._complain)
+                numbers, texts = gather(values, self._complain, self._taker(step, marks))
             if numbers or texts or hasattr(values, "items"):
-                marks = labels_of(labels) if labels else ()
                 self._guarded(self._take, (numbers, texts), (step, marks, axis), time)
         except Exception as error:  # noqa: BLE001 - training never stops because of what is logged
             _unless_interrupted(error)
             kind = type(error).__name__
             self._complain(f"error {kind}", f"A call of log() could not be written ({kind}): {error}.")
+
+    def _taker(self, step: Any, labels: Labels) -> Callable[[str, Any], bool] | None:
+        other = self.other
+        if other is None:
+            return None
+        given = None if step is None else step_of(step)
+        at = self.step if given is None else given
+        return lambda name, value: other(name, value, at, labels)
 
     def _take(
         self,
@@ -264,7 +278,7 @@ class Writer(Pages):
         word = self._word()
         try:
             data = record.pack(size, identity, step, time, *numbers.values(), 0, word)
-        except StructError:
+        except struct.error:
             data = record.pack(size, identity, step, time, *map(_bounded, numbers.values()), 0, word)
         if size > SELF_CHECKED:
             data = data[: -TAIL.size] + TAIL.pack(crc32(data[: -TAIL.size], self._seed), word)
@@ -309,6 +323,7 @@ class Writer(Pages):
             self.acquire()
             if self._busy:
                 self._late.append((action, *arguments))
+                self.mark = 0  # the next call of log() comes here first
                 return self.sequence
             if self.closed:
                 self._complain("closed", "Something was logged after the end of the run, and is not in it.")
@@ -317,17 +332,21 @@ class Writer(Pages):
                 self._revive()
             try:
                 self._busy, self.mark = True, 0
+                self._catch_up()
                 action(*arguments)
                 given = self.sequence
-                while self._late:
-                    later, *rest = self._late.pop(0)
-                    later(*rest)
+                self._catch_up()
             finally:
                 self._busy = False
                 self._remark()
         finally:
             self.release()
         return given
+
+    def _catch_up(self) -> None:
+        while self._late and not self.closed:
+            action, *arguments = self._late.pop(0)
+            action(*arguments)
 
     def _last(self) -> None:
         """The end record, and everything let go of but the lock."""
@@ -347,8 +366,7 @@ class Writer(Pages):
                 segment = self._segment
             self._rebase()
             if segment is not None:
-                self._end(segment, self.offset, 0)
-                segment.used = self.offset
+                segment.used = self._end(segment, 0)
                 self._retired.append(segment)
         self.closed = True
         spare, self._spare = self._spare, None
