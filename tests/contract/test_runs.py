@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime
+import os
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -424,3 +426,26 @@ def test_the_patch_and_the_media_of_a_run_are_kept_while_it_is_there(ledger: Led
     receipt = ledger.runs.receipt(run.id)
     assert (receipt.commit, receipt.diff_sha) == ("c" * 40, patch)
     assert list(ledger.snapshots.verify()) == []
+
+
+def test_the_collector_spares_what_a_run_names_until_the_run_is_removed(
+    ledger: Ledger, tmp_path: Path
+) -> None:
+    patch, image, waiting = (ledger.snapshots.put(data) for data in (b"patch", b"image", b"waiting"))
+    for blob in (tmp_path / "store" / "objects").rglob("*"):
+        if blob.is_file():
+            os.utime(blob, (1, 1))
+    writer = Writer(ledger).open()
+    writer.say("code", commit=None, diff={"digest": patch, "size": 5, "truncated": False})
+    writer.say("media", key="plot", kind="image", digest=image, size=5)
+    assert writer.seen.code is not None
+    # Received, and not yet looked at by anybody.
+    writer.say("media", key="plot", kind="image", digest=waiting, size=7)
+    assert ledger.snapshots.collect(dry_run=False) == (0, 0)
+    writer.finish()
+    assert [logged.digest for logged in ledger.runs.media(writer.run).items] == [image, waiting]
+    (tmp_path / "store" / "objects" / image[:2] / image[2:]).unlink()
+    assert any(image in said and "missing" in said for said in ledger.snapshots.verify())
+    ledger.runs.remove(writer.run)
+    assert list(ledger.snapshots.verify()) == []
+    assert ledger.snapshots.collect(dry_run=False) == (2, 12)
