@@ -92,15 +92,14 @@ def runs(unit: Unit, rows: Sequence[sa.Row[Any]]) -> tuple[Run, ...]:
     metrics = latest(unit, [row[0] for row in rows])
     alike = _Alike()
     found = []
-    for row in rows:
+    for row, config, summary, environment in zip(rows, documents, documents, documents, strict=True):
         values = dict(zip(_NAMES, row, strict=True))
-        for name in _DOCUMENTS:
-            values[name] = next(documents)
+        values["config"], values["summary"], values["environment"] = config, summary, environment
         for name in _MOMENTS:
             values[name] = None if values[name] is None else EPOCH + values[name] * _MICROSECOND
         for name in _ALIKE:
             values[name] = alike[name, values[name]]
-        values["notices"] = tuple(values["environment"].pop("notices", ()))
+        values["notices"] = tuple(environment.pop("notices", ()))
         values["latest"] = metrics.get(row[0], {})
         found.append(values)
     _complete(unit, found)
