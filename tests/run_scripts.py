@@ -52,7 +52,7 @@ def ran(code: str, *, folder: Path | None = None, **environment: str) -> subproc
 
 def killed_after(code: str, line: str, *, number: int = signal.SIGKILL, **environment: str) -> list[str]:
     """Run a script until it prints ``line``, send it a signal, and answer the lines that it printed before."""
-    with started(code, **environment) as process:
+    with started(code, folder=None, **environment) as process:
         assert process.stdout is not None
         lines: list[str] = []
         for said in process.stdout:

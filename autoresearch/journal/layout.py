@@ -7,12 +7,12 @@ that take none, with the highest bit set.
 
 from __future__ import annotations
 
-import json
 import os
 from struct import Struct
 from zlib import crc32
 
 from autoresearch.errors import Invalid, StoreTooNew
+from autoresearch.records.jsontext import json_text, json_value
 
 TYPE_CHECKING = False  # importing typing would cost more than this module
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ def check_run(run: str) -> None:
     Raises:
         Invalid: It is too long.
     """
-    if len(json.dumps(run)) > 1000:
+    if len(json_text(run)) > 1000:
         raise Invalid("The id of the run is too long for a journal.", hint="Use at most 160 characters.")
 
 
@@ -159,7 +159,7 @@ def header_bytes(
 ) -> bytes:
     """The 4,096 bytes that begin a segment: the same twice, so that either half may be damaged."""
     said = {"writer": writer, "run": run, "segment": segment, "first": first, "points": points, "size": size}
-    body = json.dumps({**said, "created": created}).encode()
+    body = json_text({**said, "created": created}).encode()
     crc = crc32(body, crc32(_FIXED.pack(_MAGIC, VERSION, len(body), 0)))
     return (_FIXED.pack(_MAGIC, VERSION, len(body), crc) + body).ljust(_COPY, b"\0") * 2
 
@@ -190,6 +190,6 @@ def parse_header(data: bytes, path: str) -> Header | None:
 
 def _said(body: bytes) -> Header | None:
     try:
-        return Header(json.loads(body))
+        return Header(json_value(body))
     except (ValueError, KeyError, TypeError):
         return None

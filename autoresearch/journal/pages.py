@@ -32,6 +32,7 @@ _LARGEST_SEGMENT = 32 << 20
 _LARGEST_MEMORY = 64 << 20
 _AHEAD = 8 << 20
 _LOW = 4 << 20
+_AT_ONCE = 16 << 10
 _RETRY_SECONDS = 1.0
 _TOTALS = Struct("<QQQ")
 _CHECKED = Struct("<IIIIQQ")
@@ -429,7 +430,7 @@ class Pages:
         """Write the header, then give the file its name: a reader never meets a segment without one."""
         try:
             if segment.place == MAPPED:
-                segment.populate(1)
+                segment.populate(_AT_ONCE)
                 segment.buffer[: layout.HEADER_BYTES] = self._header(number, segment.capacity)
             else:
                 write_all(segment.descriptor, self._header(number, 0), 0)

@@ -5,7 +5,6 @@ Nothing is handed over whose checksum fails; what is missing is counted and name
 
 from __future__ import annotations
 
-import json
 import os
 from array import array
 from struct import Struct
@@ -14,6 +13,7 @@ from autoresearch.errors import StoreCorrupt
 from autoresearch.journal import layout, locks
 from autoresearch.journal.layout import HEAD, HEADER_BYTES, MESSAGE, TAIL
 from autoresearch.journal.scan import Cursor, Piece, Scan
+from autoresearch.records.jsontext import json_value
 from autoresearch.series.batch import Batch, Message, Rows, Text
 
 TYPE_CHECKING = False  # importing typing would cost more than this module
@@ -351,7 +351,7 @@ class _Gathered:
         start, stop = piece.spans[0]
         body = self._data[start + HEAD.size : stop - TAIL.size]
         (time,) = _TIME.unpack_from(body)
-        said = json.loads(body[_TIME.size :])
+        said = json_value(body[_TIME.size :])
         if piece.kind == MESSAGE:
             self.messages.append(Message(piece.first, time, said))
         else:

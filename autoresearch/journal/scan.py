@@ -6,7 +6,6 @@ is walked record by record.
 
 from __future__ import annotations
 
-import json
 from struct import Struct
 from zlib import crc32
 
@@ -26,6 +25,7 @@ from autoresearch.journal.layout import (
     TAIL,
     WRAP,
 )
+from autoresearch.records.jsontext import json_value
 
 TYPE_CHECKING = False  # importing typing would cost more than this module
 if TYPE_CHECKING:
@@ -339,7 +339,7 @@ class Scan:
 
     def _announce(self, at: int, length: int) -> None:
         try:
-            said = json.loads(self.data[at + HEAD.size : at + length - TAIL.size])
+            said = json_value(self.data[at + HEAD.size : at + length - TAIL.size])
             labels = tuple((str(key), str(value)) for key, value in said["labels"])
             schema = Schema(int(said["id"]), tuple(map(str, said["names"])), labels)
         except (ValueError, KeyError, TypeError):

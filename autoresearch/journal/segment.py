@@ -152,9 +152,9 @@ class Segment:
         buffer = self.buffer
         if not isinstance(buffer, mmap.mmap):
             return
-        upto = min(upto, self.capacity)
+        upto = min(-(-upto // mmap.PAGESIZE) * mmap.PAGESIZE, self.capacity)
         while self.populated < upto:
-            length = min(POPULATE_SLICE, self.capacity - self.populated)
+            length = min(POPULATE_SLICE, upto - self.populated)
             try:
                 buffer.madvise(_POPULATE_WRITE, self.populated, length)
             except (OSError, ValueError):  # an old kernel; or it was closed by another thread

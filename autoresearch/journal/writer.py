@@ -6,7 +6,6 @@ segments and syncs to a background thread, checksums to every sixteenth row, sto
 
 from __future__ import annotations
 
-import json
 import os
 import struct
 import weakref
@@ -21,6 +20,7 @@ from autoresearch.journal.layout import FIRST_ROW, MESSAGE, ROW_FRAME, SCHEMA, S
 from autoresearch.journal.pages import BLOCK, Moved, Pages
 from autoresearch.journal.segment import FILE, MEMORY
 from autoresearch.journal.values import clean, gather, labels_of, plain, step_of
+from autoresearch.records.jsontext import json_text
 
 TYPE_CHECKING = False  # importing typing would cost more than this module
 if TYPE_CHECKING:
@@ -150,7 +150,7 @@ class Writer(Pages):
             Invalid: It is no JSON object, or longer than 16 MiB.
         """
         try:
-            said = json.dumps(body, default=str).encode()
+            said = json_text(body).encode()
         except (TypeError, ValueError, RecursionError) as error:
             raise Invalid(f"A message must be a JSON object: {error}.") from error
         if not said.startswith(b"{") or len(said) > LONGEST_MESSAGE:
@@ -207,7 +207,7 @@ class Writer(Pages):
         try:
             texts: list[tuple[str, str]] = []
             marks = labels_of(labels) if labels else ()
-            if values.__class__ is dict and plain(values.values()) and _names(values):
+            if values.__class__ is dict and plain(values.values()) and self._known(values, marks):
                 numbers = dict(values)
             else:
                 numbers, texts = gather(values, self._complain, self._taker(step, marks))
@@ -217,6 +217,12 @@ class Writer(Pages):
             _unless_interrupted(error)
             kind = type(error).__name__
             self._complain(f"error {kind}", f"A call of log() could not be written ({kind}): {error}.")
+
+    def _known(self, values: dict[Any, Any], labels: Labels) -> bool:
+        """Whether every key is a name as it is; of a key set in use it is known."""
+        return (tuple(values), labels) in self.wide or all(
+            key.__class__ is str and clean(key) is key for key in values
+        )
 
     def _taker(self, step: Any, labels: Labels) -> Callable[[str, Any], bool] | None:
         other = self.other
@@ -298,7 +304,7 @@ class Writer(Pages):
             self.schemas.clear()
         self._next_schema += 1
         said = {"id": self._next_schema, "names": keys, "labels": labels}
-        body = json.dumps(said).encode()
+        body = json_text(said).encode()
         number = -1
         while number != self._number:  # both in the segment in which the row will be
             number = self._number
@@ -407,10 +413,6 @@ def _bounded(value: Any) -> float:
         return inf if value > 0 else -inf
 
 
-def _names(values: dict[Any, Any]) -> bool:
-    return all(key.__class__ is str and clean(key) is key for key in values)
-
-
 def _unless_interrupted(error: Exception) -> None:
     """Ctrl-C while the lock was waited for shows as an error of its release."""
     interrupted = error.__context__
@@ -424,7 +426,7 @@ def _text_body(name: str, labels: Labels, step: int, text: str, time: float) -> 
         if len(whole) > LONGEST_TEXT:
             kept = whole[:LONGEST_TEXT].decode("utf-8", "ignore")
             text = f"{kept}… [cut here: {len(whole)} bytes in all]"
-    return _TIME.pack(time) + json.dumps([name, labels, step, text]).encode()
+    return _TIME.pack(time) + json_text([name, labels, step, text]).encode()
 
 
 def _random_id() -> str:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import re
-
 __all__ = ["clean_line", "clean_name", "clean_text"]
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_CONTROL = frozenset(map(chr, (*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029)))
 
 
 def clean_text(value: str) -> str:
@@ -30,7 +28,7 @@ def clean_line(value: str) -> str:
     Raises:
         ValueError: It has control characters, or white space at an end.
     """
-    if _CONTROL.search(value):
+    if not _CONTROL.isdisjoint(value):
         raise ValueError("must be one line without control characters")
     if value != value.strip():
         raise ValueError("must not begin or end with white space")

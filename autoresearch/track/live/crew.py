@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import warnings
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from autoresearch.settings import Settings
 
 __all__ = ["Crew"]
+
+_SETTLED = 1.0
 
 
 class Crew:
@@ -181,11 +184,13 @@ class Telemetry:
         self._thread.join(5)
 
     def _work(self) -> None:
-        import os
-
+        # A script that starts has better things to do than to wait for another library to load.
+        if self._stop.wait(_SETTLED):
+            return
         from autoresearch.telemetry.sampler import Sampler
 
         sampler = Sampler(os.getpid(), paths=(self._home,))
-        while not self._stop.is_set():
+        while True:
             self._writer.log(sampler.sample(), own_axis="system")
-            self._stop.wait(self._interval)
+            if self._stop.wait(self._interval):
+                return

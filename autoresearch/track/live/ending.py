@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import _signal as signal  # type: ignore[import-not-found]  # `signal` itself loads enum: a third of a run's start
 import atexit
 import os
-import signal
 import sys
 import threading
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Ending", "outcome_of"]
 
-_SIGNALS = (signal.SIGTERM, signal.SIGHUP)
+_SIGNALS = {signal.SIGTERM: "SIGTERM", signal.SIGHUP: "SIGHUP"}
 
 
 class _Exit(SystemExit):
@@ -126,7 +126,7 @@ class Ending:
             os.kill(os.getpid(), number)
             return
         if self._seen is None or self._seen[0] != "killed":
-            self._seen = "killed", 128 + number, f"ended by {signal.Signals(number).name}"
+            self._seen = "killed", 128 + number, f"ended by {_SIGNALS[number]}"
             threading.Thread(target=self._end_by_signal, args=(number,), daemon=True).start()
 
     def _end_by_signal(self, number: int) -> None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
-
 from autoresearch.errors import Invalid
+from autoresearch.records.jsontext import json_text
 from autoresearch.records.words import clean_text
 
 TYPE_CHECKING = False
@@ -49,7 +48,7 @@ def plain_values(values: Mapping[str, Any]) -> dict[str, Any]:
         Invalid: It is nested deeper than 32, or more than 1 MiB.
     """
     made = {str(key): plain(value) for key, value in values.items()}
-    if len(json.dumps(made)) > _MAX_JSON:
+    if len(json_text(made)) > _MAX_JSON:
         raise Invalid(
             "The values are more than 1 MiB as JSON.", hint="Log what is large as a file or an artifact."
         )

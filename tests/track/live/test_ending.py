@@ -211,9 +211,14 @@ def test_the_code_that_ran_is_kept_with_its_uncommitted_change(tmp_path: Path) -
 
 
 def test_the_machine_is_measured_on_an_axis_of_its_own() -> None:
-    code = script("for step in range(3):\n    ar.log({'a': step})").replace(
-        "system_metrics=False", "system_metrics=True"
-    )
+    body = """
+        for step in range(3):
+            ar.log({"a": step})
+        limit = time.monotonic() + 30
+        while len(run.get_metric_paths()) == 1 and time.monotonic() < limit:
+            time.sleep(0.05)
+        """
+    code = script(body).replace("system_metrics=False", "system_metrics=True")
     done = ran(code)
     assert done.returncode == 0, done.stderr
     with stored() as runs:
