@@ -9,7 +9,7 @@ import numpy as np
 
 import autoresearch as ar
 
-CONFIG = {"lr": 0.5, "batch": 64, "steps": 400, "seed": 3}
+LR, BATCH, STEPS, SEED = 0.5, 64, 400, 3
 Array = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 
 
@@ -31,13 +31,13 @@ def gradient(weights: Array, points: Array, labels: Array) -> tuple[Array, float
 
 def train(run: ar.Run) -> None:
     """Train, logging every step, and a held-out loss every hundredth."""
-    chance = np.random.default_rng(CONFIG["seed"])
-    train_set, held_out = batches(chance, CONFIG["batch"]), batches(chance, 2000)
+    chance = np.random.default_rng(SEED)
+    train_set, held_out = batches(chance, BATCH), batches(chance, 2000)
     run.define_metric("loss", summary="min", goal="min")
     weights = np.zeros(2)
-    for step in range(CONFIG["steps"]):
+    for step in range(STEPS):
         slope, loss, accuracy = gradient(weights, *next(train_set))
-        weights -= CONFIG["lr"] * slope
+        weights -= LR * slope
         run.log({"loss": loss, "accuracy": accuracy}, step, labels={"split": "train"})
         if step % 100 == 99:
             _, loss, accuracy = gradient(weights, *next(held_out))
@@ -49,9 +49,10 @@ def train(run: ar.Run) -> None:
 
 def main() -> None:
     """Train in a run, then read it back."""
-    with ar.init(name="logistic", config=CONFIG) as run:
+    config = {"lr": LR, "batch": BATCH, "steps": STEPS, "seed": SEED}
+    with ar.init(name="logistic", config=config) as run:
         train(run)
-    for curve in ar.history(run.id, "loss", "accuracy"):
+    for curve in ar.history(run, "loss", "accuracy"):
         print(f"{curve.title}: {len(curve)} points, from {curve[0].value:.3f} to {curve[-1].value:.3f}")
 
 

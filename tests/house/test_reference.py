@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import inspect
 import re
 from types import ModuleType
@@ -12,9 +11,13 @@ from pydantic import BaseModel
 
 import autoresearch as ar
 from autoresearch import errors
-from autoresearch.records import artifact, experiment, frontier, goal
+from autoresearch.records import artifact, experiment, frontier, goal, run
+from autoresearch.records.base import Request
 from autoresearch.settings import Settings
+from autoresearch.telemetry.keys import KEYS
 from autoresearch.track import calls
+from autoresearch.track.archive import Archive
+from autoresearch.track.live import calls as live
 from tests.house import cli_facts
 from tests.house.source import PACKAGE, ROOT
 
@@ -57,19 +60,51 @@ def test_every_public_call_is_in_the_reference(name: str) -> None:
     assert re.search(rf"\b{name}\b", page)
 
 
+_OF_ARCHIVE = {"runs": "list", "get_run": "find", "history": "history", "compare": "compare"}
+
+
 @pytest.mark.parametrize("call", [name for name in calls.__all__ if name != "workspace"])
 def test_every_argument_of_a_call_is_in_its_section(call: str) -> None:
     section = re.search(rf"^### `{call}\(.*?(?=^##)", _page("python.md"), re.MULTILINE | re.DOTALL)
     assert section is not None
     wanted: set[str] = set()
-    for function in (getattr(calls, call), getattr(ar.Workspace, call)):
-        wanted |= {
-            name for name in inspect.signature(function).parameters if name not in {"self", "project", "more"}
-        }
+    kind: type = Archive if call in _OF_ARCHIVE else ar.Workspace
+    for function in (getattr(calls, call), getattr(kind, _OF_ARCHIVE.get(call, call))):
+        known = inspect.signature(function).parameters
+        wanted |= {name for name, one in known.items() if one.kind is not one.VAR_KEYWORD}
+    # What all of them take, and how several runs are called within.
+    wanted -= {"self", "project", "several"}
     if call == "artifact":
         # Only the method takes it, which is said with the methods.
         wanted.discard("description")
     assert {name for name in wanted if not re.search(rf"\b{name}\b", section[0])} == set()
+
+
+@pytest.mark.parametrize("call", sorted({*live.__all__} & {*ar.__all__}))
+def test_every_argument_of_a_call_of_a_run_is_in_its_section(call: str) -> None:
+    section = re.search(rf"^### `{call}\(.*?(?=^##)", _page("python.md"), re.MULTILINE | re.DOTALL)
+    assert section is not None
+    wanted = inspect.signature(getattr(live, call)).parameters
+    assert {name for name in wanted if not re.search(rf"\b{name}\b", section[0])} == set()
+
+
+@pytest.mark.parametrize(
+    ("kind", "heading"), [(ar.Run, "### The handle of a run"), (Archive, "### `Workspace.runs`")]
+)
+def test_every_method_of_a_run_and_of_an_archive_is_in_its_section(kind: type, heading: str) -> None:
+    section = _page("python.md").partition(heading)[2].partition("\n##")[0]
+    methods = {name for name, value in vars(kind).items() if inspect.isfunction(value) and name[0] != "_"}
+    assert methods
+    assert {name for name in methods if not re.search(rf"`{name}[`(]", section)} == set()
+    arguments = {argument for name in methods for argument in inspect.signature(vars(kind)[name]).parameters}
+    known = _page("python.md").partition("## Runs")[2]
+    assert {name for name in arguments - {"self"} if not re.search(rf"\b{name}\b", known)} == set()
+
+
+def test_every_system_metric_is_in_the_reference_with_its_unit() -> None:
+    page = _page("python.md")
+    rows = [f"| `{name}` | {unit or '–'} | {meaning} |" for name, (unit, meaning) in KEYS.items()]
+    assert [row for row in rows if row not in page] == []
 
 
 def test_every_method_of_a_workspace_is_in_the_reference() -> None:
@@ -77,13 +112,15 @@ def test_every_method_of_a_workspace_is_in_the_reference() -> None:
     assert [name for name in vars(ar.Workspace) if not name.startswith("_") and f"`{name}" not in page] == []
 
 
-@pytest.mark.parametrize("module", [goal, experiment, frontier, artifact], ids=lambda module: module.__name__)
+@pytest.mark.parametrize(
+    "module", [goal, experiment, frontier, artifact, run], ids=lambda module: module.__name__
+)
 def test_every_field_of_an_answer_is_in_the_reference(module: ModuleType) -> None:
     answers = _page("python.md").partition("## Answers")[2]
     missing = []
     for name in module.__all__:
         kind = getattr(module, name)
-        if isinstance(kind, type) and issubclass(kind, BaseModel) and not name.endswith("Request"):
+        if isinstance(kind, type) and issubclass(kind, BaseModel) and not issubclass(kind, Request):
             fields = {*kind.model_fields, *kind.model_computed_fields}
             missing += [f"{name}.{field}" for field in fields if f"`{field}`" not in answers]
             missing += [name] if f"`{name}`" not in answers else []
@@ -91,7 +128,7 @@ def test_every_field_of_an_answer_is_in_the_reference(module: ModuleType) -> Non
 
 
 def test_every_setting_is_in_the_reference() -> None:
-    fields = {f"AUTORESEARCH_{field.name.upper()}" for field in dataclasses.fields(Settings)}
+    fields = {f"AUTORESEARCH_{name.upper()}" for name in vars(Settings({}))}
     text = "".join(path.read_text(encoding="utf-8") for path in PACKAGE.rglob("*.py"))
     read = set(re.findall(r"\bAUTORESEARCH_[A-Z]+(?:_[A-Z]+)*\b", text))
     page = _page("configuration.md")
@@ -100,7 +137,7 @@ def test_every_setting_is_in_the_reference() -> None:
 
 def test_the_reference_names_no_setting_that_nothing_reads() -> None:
     text = "".join(path.read_text(encoding="utf-8") for path in PACKAGE.rglob("*.py"))
-    fields = {f"AUTORESEARCH_{field.name.upper()}" for field in dataclasses.fields(Settings)}
+    fields = {f"AUTORESEARCH_{name.upper()}" for name in vars(Settings({}))}
     named = set(re.findall(r"`(AUTORESEARCH_[A-Z_]+)`", _page("configuration.md")))
     assert {name for name in named if name not in text and name not in fields} == set()
 
