@@ -52,12 +52,18 @@ __all__ = [
 
 VERSION = 1
 HEADER_BYTES = 4096
-MESSAGE, TEXT, SCHEMA, CHECK_KIND, END_KIND, FIRST_ROW = 1, 2, 3, 4, 5, 16
+MESSAGE = 1
+TEXT = 2
+SCHEMA = 3
+CHECK_KIND = 4
+END_KIND = 5
+FIRST_ROW = 16
 COMMITTED = 0x8000_0000
 WRAP = 0x7FFF_FFFF
 SELF_CHECKED = 512
 """Rows longer than this carry their own checksum; shorter ones are covered by the check record that follows them."""
-HEAD, TAIL = Struct("<II"), Struct("<II")
+HEAD = Struct("<II")
+TAIL = Struct("<II")
 FRAME = HEAD.size + TAIL.size
 ROW_FRAME = FRAME + 16
 CHECK = Struct("<IIIIQQII")

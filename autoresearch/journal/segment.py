@@ -13,7 +13,9 @@ import time
 
 __all__ = ["FILE", "MAPPED", "MEMORY", "POPULATE_SLICE", "Segment", "maps_well", "write_all"]
 
-MAPPED, FILE, MEMORY = "mapped", "file", "memory"
+MAPPED = "mapped"
+FILE = "file"
+MEMORY = "memory"
 POPULATE_SLICE = 256 << 10
 _POPULATE_WRITE = (
     23  # MADV_POPULATE_WRITE, Linux 5.14; older ones answer EINVAL and pages are faulted in as they are used

@@ -105,34 +105,30 @@ class Writer(Pages):
         """
         try:
             if labels or own_axis:
-                self._careful(values, step, labels, own_axis)
-                return
+                raise KeyError  # noqa: TRY301 - the one way to the slow path
             keys = tuple(values)
             numbers = values.values()
             time = now()
             try:
                 self.acquire()
-                while True:
-                    schema, pack, size = self.schemas[keys]
-                    # No call between here and pack(): neither a signal nor another thread comes in between.
-                    offset = self.offset
-                    end = offset + size
-                    if end <= self.mark:
-                        break
+                schema, pack, size = self.schemas[keys]
+                if self.offset + size > self.mark:
                     if not self._attend(size):
                         raise KeyError
+                    schema, pack, size = self.schemas[keys]
+                # No call between here and pack(): neither a signal nor another thread comes in between.
                 if step is None:
                     step = self.step
                 elif step.__class__ is not int:
                     raise KeyError
-                commit = self.commit
-                self.offset = end
+                offset, commit = self.offset, self.commit
+                self.offset = offset + size
                 self.commit = commit + 1
                 self._busy = True  # a value's own code may run in pack() and log: no block is closed now
                 try:
                     pack(self.buffer, offset, size, schema, step, time, *numbers, 0, commit)
                 except struct.error:
-                    self._take_back(offset, end, commit)
+                    self._take_back(offset, offset + size, commit)
                     raise
                 finally:
                     self._busy = False
