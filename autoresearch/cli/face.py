@@ -73,6 +73,11 @@ class Face:
         from autoresearch.track.workspace import Workspace
 
         with Workspace.open(project=self.project, home=self.home) as workspace:
+            # A process that died may have left a run in its journal: whoever looks next brings it in.
+            found = workspace.recover()
+            if self.talks:
+                for sentence in (*found.left, *found.faults):
+                    sys.stderr.write(f"note: {sentence}\n")
             yield workspace
 
 

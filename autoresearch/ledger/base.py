@@ -384,6 +384,8 @@ class Runs(abc.ABC):
         labels: Mapping[str, str] | None = None,
         first_step: int | None = None,
         last_step: int | None = None,
+        since: float | None = None,
+        until: float | None = None,
         limit: int = 10_000,
         cursor: str | None = None,
     ) -> History:
@@ -395,6 +397,8 @@ class Runs(abc.ABC):
             labels: Pairs that a series must have; None takes every series of the name.
             first_step: The least step.
             last_step: The greatest step, included.
+            since: The least time, in seconds since 1970 UTC.
+            until: The greatest time, included.
             limit: Most points of one series in a page.
             cursor: Where the last page ended.
 

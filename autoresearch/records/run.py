@@ -232,8 +232,10 @@ class Synced(Record):
         journals: Journals that were brought to their end.
         points: Numbers in them that were not stored before.
         left: One sentence for each journal that had to stay, with the reason.
+        faults: One sentence for each damage that was met; everything else of these journals is stored.
     """
 
     journals: Count
     points: Count
     left: tuple[str, ...] = ()
+    faults: tuple[str, ...] = ()

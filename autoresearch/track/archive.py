@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -117,6 +118,8 @@ class Archive:
         labels: Mapping[str, str] | None = None,
         first_step: int | None = None,
         last_step: int | None = None,
+        since: datetime.datetime | None = None,
+        until: datetime.datetime | None = None,
     ) -> tuple[Curve, ...]:
         """Every point of some metrics, of all when no name is given.
 
@@ -126,6 +129,8 @@ class Archive:
             labels: Pairs that a series must have; None takes every series of the name.
             first_step: The least step.
             last_step: The greatest step, included.
+            since: The least time.
+            until: The greatest time, included.
 
         Raises:
             NotFound: There is no such run.
@@ -134,7 +139,16 @@ class Archive:
         self.refresh()
         run_id = self._id(run)
         wanted = meant(self.ledger.runs, [run_id], names)
-        found = pages(self.ledger.runs, run_id, wanted, labels, first_step=first_step, last_step=last_step)
+        found = pages(
+            self.ledger.runs,
+            run_id,
+            wanted,
+            labels,
+            first_step=first_step,
+            last_step=last_step,
+            since=None if since is None else since.timestamp(),
+            until=None if until is None else until.timestamp(),
+        )
         parts: dict[Key, list[Curve]] = {}
         for page in found:
             for curve in page.curves:

@@ -56,6 +56,8 @@ def pages(
     *,
     first_step: int | None = None,
     last_step: int | None = None,
+    since: float | None = None,
+    until: float | None = None,
 ) -> Iterator[History]:
     """The full history, page after page; none where ``names`` is None, as :func:`meant` answers."""
     cursor: str | None = None
@@ -66,6 +68,8 @@ def pages(
             labels=labels,
             first_step=first_step,
             last_step=last_step,
+            since=since,
+            until=until,
             limit=_PAGE,
             cursor=cursor,
         )

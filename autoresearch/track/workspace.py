@@ -12,9 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 from autoresearch.briefs.brief import Context, build
 from autoresearch.capture.change import Change, capture_change
 from autoresearch.errors import AutoresearchError, Invalid, NotFound
-from autoresearch.journal.locks import dead
 from autoresearch.ledger.base import every
-from autoresearch.ledger.local.ingest import LocalIngest
 from autoresearch.ledger.local.ledger import LocalLedger
 from autoresearch.records.artifact import Artifact, RefRequest, Version
 from autoresearch.records.base import utc_now
@@ -41,12 +39,14 @@ from autoresearch.records.goal import (
     parse_constraint,
 )
 from autoresearch.records.ids import new_id
+from autoresearch.records.run import Synced
 from autoresearch.research.keys import repro_key
 from autoresearch.settings import Settings
 from autoresearch.track import place, storing
 from autoresearch.track.archive import Archive
 from autoresearch.track.live.calls import flush_active
-from autoresearch.track.live.draining import adopt_all, spools
+from autoresearch.track.live.draining import spools
+from autoresearch.track.live.syncing import recovered
 from autoresearch.track.project_file import ProjectFile, find_project_file, read_project_file
 from autoresearch.track.whoami import present_actor
 
@@ -143,16 +143,16 @@ class Workspace:
         """Folder of the embedded store."""
         return self.ledger.database.path.parent
 
-    def _gather(self) -> None:
-        """Take over what this process has logged so far, and what others left in their journals when they died."""
+    def recover(self) -> Synced:
+        """Bring into the store what this process has logged so far, and what others left in their journals when they died.
+
+        Every look at runs begins with this.
+
+        Raises:
+            StoreError: The store cannot be used; the journals keep everything.
+        """
         flush_active()
-        folder = spools(str(self.home))[0]
-        if dead(folder):
-            ingest = LocalIngest(str(self.home))
-            try:
-                adopt_all(folder, ingest)
-            finally:
-                ingest.close()
+        return recovered(spools(str(self.home))[:1], str(self.home))
 
     # Goal and session
 
@@ -478,7 +478,7 @@ class Workspace:
         """Its runs: listed, read back, compared, followed, edited and exported."""
         from autoresearch.track.archive import Archive
 
-        return Archive(self.ledger, self.name, refresh=self._gather)
+        return Archive(self.ledger, self.name, refresh=self.recover)
 
     # Artifacts
 

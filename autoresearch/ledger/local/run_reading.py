@@ -56,19 +56,21 @@ def history(
     names: Sequence[str],
     *,
     labels: Mapping[str, str] | None,
-    first_step: int | None,
-    last_step: int | None,
+    window: tuple[int | None, int | None, float | None, float | None],
     limit: int,
     cursor: str | None,
 ) -> History:
-    """A page of every point of some metrics."""
+    """A page of every point of some metrics, between two steps and two times."""
     most, after = cursors.bounded(limit), _step(cursor)
     row_of(unit, run_id)
     found = points(unit)
+    first_step, last_step, since, until = window
     curves, end = found.history(
         _chosen(found.catalog([run_id], kind="metric"), names, labels),
         first_step=first_step,
         last_step=last_step,
+        since=since,
+        until=until,
         after_step=after,
         limit=most,
     )

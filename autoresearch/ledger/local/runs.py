@@ -112,6 +112,8 @@ class LocalRuns(Runs):
         labels: Mapping[str, str] | None = None,
         first_step: int | None = None,
         last_step: int | None = None,
+        since: float | None = None,
+        until: float | None = None,
         limit: int = 10_000,
         cursor: str | None = None,
     ) -> History:
@@ -122,8 +124,7 @@ class LocalRuns(Runs):
                 run_id,
                 names,
                 labels=labels,
-                first_step=first_step,
-                last_step=last_step,
+                window=(first_step, last_step, since, until),
                 limit=limit,
                 cursor=cursor,
             )

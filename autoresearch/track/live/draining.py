@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import os
 import time
-import warnings
 
-from autoresearch.errors import AutoresearchError
-from autoresearch.journal.locks import adopt, dead
+from autoresearch.errors import AutoresearchError, StoreCorrupt
+from autoresearch.journal.layout import DAMAGED, segment_name
+from autoresearch.journal.locks import adopt, dead, segments
 from autoresearch.journal.reader import Reader
 from autoresearch.series.batch import Batch, Message
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from autoresearch.ledger.local.ingest import LocalIngest
 
 __all__ = ["LOCAL", "OFFLINE", "Taken", "adopt_all", "drain", "spools"]
@@ -31,14 +29,16 @@ class Taken:
         writers: Journals that were brought to their end.
         points: Numbers in them that were not stored before.
         left: One sentence for each journal that had to stay, with the reason.
+        faults: One sentence for each damage that was met.
     """
 
-    __slots__ = ("left", "points", "writers")
+    __slots__ = ("faults", "left", "points", "writers")
 
     def __init__(self) -> None:
         self.writers = 0
         self.points = 0
         self.left: list[str] = []
+        self.faults: list[str] = []
 
 
 def spools(home: str) -> tuple[str, str]:
@@ -82,14 +82,17 @@ def _adopt(folder: str, writer: str, ingest: LocalIngest, taken: Taken) -> None:
         if not held:
             return
         reader = Reader(folder, writer)
+        if not _names_its_run(reader):
+            taken.faults.append(_put_aside(folder, writer))
+            return
         after, seen, ended = ingest.position(writer), 0.0, False
         for batch in reader.batches(after, final=True):
             after = ingest.ingest(batch)
             taken.points += batch.points
             ended = ended or any(message.body.get("op") in _ENDS for message in batch.messages)
             seen = max(seen, _latest(batch))
-            _say(batch.faults)
-        if not ended and reader.run:
+            taken.faults.extend(batch.faults)
+        if not ended:
             # The ledger ignores this for a writer whose end it knows already.
             body = {"op": "vanished", "at": seen or time.time()}
             gone = Message(after + 1, time.time(), body)
@@ -98,13 +101,24 @@ def _adopt(folder: str, writer: str, ingest: LocalIngest, taken: Taken) -> None:
         taken.writers += 1
 
 
+def _names_its_run(reader: Reader) -> bool:
+    try:
+        return bool(reader.run)
+    except StoreCorrupt:
+        return False
+
+
+def _put_aside(folder: str, writer: str) -> str:
+    aside = os.path.join(folder, DAMAGED)
+    os.makedirs(aside, exist_ok=True)
+    for number in segments(folder, writer):
+        name = segment_name(writer, number)
+        os.replace(os.path.join(folder, name), os.path.join(aside, name))
+    return f"Journal {writer} does not say whose run it is: its files are damaged, and lie in {aside} now."
+
+
 def _latest(batch: Batch) -> float:
     times = [memoryview(rows.times).cast("d")[-1] for rows in batch.rows if len(rows)]
     times += [text.time for text in batch.texts[-1:]]
     times += [message.time for message in batch.messages[-1:]]
     return max(times, default=0.0)
-
-
-def _say(faults: Sequence[str]) -> None:
-    for fault in faults:
-        warnings.warn(f"{fault} The rest of the run is stored.", RuntimeWarning, stacklevel=2)

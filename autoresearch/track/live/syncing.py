@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 
 from autoresearch.errors import NotFound
+from autoresearch.journal.locks import dead
 from autoresearch.ledger.local.ingest import LocalIngest
 from autoresearch.records.run import Synced
 from autoresearch.settings import Settings
 from autoresearch.track.live.draining import Taken, adopt_all, spools
 from autoresearch.track.live.run import Run
 
-__all__ = ["synchronize"]
+__all__ = ["recovered", "synchronize"]
 
 
 def synchronize(
@@ -30,12 +32,23 @@ def synchronize(
         )
     if active is not None:
         active.flush()
+    return recovered([os.path.abspath(path)] if path is not None else spools(place), place)
+
+
+def recovered(folders: Iterable[str], home: str) -> Synced:
+    """Bring the journals of dead writers into the store of a home; without one the store is not touched.
+
+    Raises:
+        StoreError: The store cannot be used.
+    """
     taken = Taken()
-    ingest = LocalIngest(place)
+    ingest = LocalIngest(home)
     try:
-        for folder in [os.path.abspath(path)] if path is not None else spools(place):
-            if os.path.isdir(folder):
+        for folder in folders:
+            if dead(folder):
                 adopt_all(folder, ingest, taken)
     finally:
         ingest.close()
-    return Synced(journals=taken.writers, points=taken.points, left=tuple(taken.left))
+    return Synced(
+        journals=taken.writers, points=taken.points, left=tuple(taken.left), faults=tuple(taken.faults)
+    )
