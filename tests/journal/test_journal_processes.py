@@ -20,7 +20,7 @@ from tests.journal.journal_helpers import Read, python, read
 
 # Each thread says in shared memory how many of its records were acknowledged.
 TRAIN = """
-import mmap, os, struct, sys, threading
+import mmap, os, sys, threading
 from autoresearch.journal.writer import Writer
 folder, threads, counts = sys.argv[1], int(sys.argv[2]), sys.argv[3]
 shared = mmap.mmap(os.open(counts, os.O_RDWR), 64)
@@ -30,7 +30,8 @@ def work(index):
         writer.log({f"thread {index}": step * 0.1, "b": -step, "c": 0.5}, step)
         if step % 50 == 0:
             writer.text(f"console {index}", f"line {step}", step)
-        struct.pack_into("<Q", shared, 8 * index, step + 1)
+        # One store: struct.pack_into writes zeros first, and a kill may come in between.
+        shared[8 * index : 8 * index + 8] = (step + 1).to_bytes(8, "little")
 def prepare():
     while writer.wanted.wait():
         writer.prepare()
