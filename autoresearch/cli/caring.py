@@ -39,7 +39,10 @@ def sync(
         ),
     ] = None,
 ) -> Answer:
-    """Bring into the store what offline runs and dead processes have in their journals; each point is counted once."""
+    """Bring offline runs, and what dead processes left, into the store.
+
+    Each point is counted once, however often this is done.
+    """
     from autoresearch.settings import Settings
     from autoresearch.track.live.syncing import synchronize
 

@@ -16,7 +16,6 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from importlib.resources.abc import Traversable
-from importlib.util import find_spec
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
@@ -109,18 +108,13 @@ def run_demo(
         on_event: Called with every event of the campaign.
 
     Raises:
-        Invalid: The number of trials is out of range, or numpy is not installed.
+        Invalid: The number of trials is out of range.
         Conflict: The directory holds something else.
         TrialError: The training cannot be run here.
         KeyboardInterrupt: Ctrl-C or SIGTERM; its text says how to go on.
     """
     if trials < 1 or trials > 10_000:
         raise Invalid(f"{trials} trials cannot be run.", hint="Give a number from 1 to 10000.")
-    if find_spec("numpy") is None:
-        raise Invalid(
-            "The model of the demo is trained with numpy, which is not installed.",
-            hint="pip install 'autoresearch[demo]'",
-        )
     begun = time.monotonic()
     store = Path(home).expanduser().resolve() if home else Path(Settings().home)
     folder = Path(directory).expanduser().resolve() if directory else _free_folder(store)

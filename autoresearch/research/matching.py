@@ -31,13 +31,13 @@ _NUMBER = re.compile(r"[-+]?(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][-+]?\d+)?\Z|[-+]?inf
 _MOST = 1000
 _HINT = "Write name, operator and value, such as 'config.lr > 0.001'; operators are = != < <= > >= and ~ (contains)."
 
-Source = Literal["field", "config", "summary", "metric"]
+_Source = Literal["field", "config", "summary", "metric"]
 
 
 class Place(NamedTuple):
     """Where a value is found: in a field, in config or summary under a dotted name, or as a metric's latest value."""
 
-    source: Source
+    source: _Source
     name: str
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from autoresearch.series.arrays import Real, Whole
 from autoresearch.series.squeezing import checked, compress, damaged, decompress, sealed
 
 __all__ = [
@@ -28,8 +29,6 @@ __all__ = [
 CHUNK = 4096
 """Most points of a chunk."""
 
-Whole = NDArray[np.int64]
-Real = NDArray[np.float64]
 
 _MOST_SECONDS = 9e12
 _AXIS = struct.Struct("<BBHqqq")

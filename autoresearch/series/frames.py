@@ -24,7 +24,7 @@ TYPE_CHECKING = False  # importing typing would cost more than this module
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["Frame", "bounds", "check", "encode", "measure", "split"]
+__all__ = ["MOST_ROWS", "MOST_VALUES", "Frame", "bounds", "check", "encode", "measure", "split"]
 
 MOST_ROWS = 4096
 MOST_VALUES = 65536

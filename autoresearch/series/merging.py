@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["align", "latest", "rising"]
+from autoresearch.series.arrays import Whole
 
-Whole = NDArray[np.int64]
+__all__ = ["align", "latest", "rising"]
 
 
 def rising(steps: Whole) -> bool:

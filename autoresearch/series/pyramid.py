@@ -21,6 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from autoresearch.series.arrays import Real, Whole
 from autoresearch.series.squeezing import checked, damaged, sealed
 
 __all__ = ["BUCKET", "Buckets", "Summary", "layout", "read_buckets", "summarize"]
@@ -28,8 +29,6 @@ __all__ = ["BUCKET", "Buckets", "Summary", "layout", "read_buckets", "summarize"
 BUCKET = 64
 """Points of a bucket; the last one of a chunk may have fewer."""
 
-Whole = NDArray[np.int64]
-Real = NDArray[np.float64]
 
 _HEAD = struct.Struct("<BBH")
 _SINGLE, _PLACED = 1, 2

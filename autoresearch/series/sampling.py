@@ -8,11 +8,10 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
+from autoresearch.series.arrays import Columns, Real, Whole
+
 __all__ = ["Units", "joined", "of_points", "sample"]
 
-Whole = NDArray[np.int64]
-Real = NDArray[np.float64]
-Points = tuple[Whole, Whole, Real]
 """Steps, times (microseconds) and values of one length."""
 
 
@@ -33,7 +32,7 @@ class Units:
     most_time: Whole
 
 
-def of_points(points: Points) -> Units:
+def of_points(points: Columns) -> Units:
     """Every point as a stretch of its own."""
     steps, times, values = points
     return Units(
@@ -55,7 +54,7 @@ def joined(parts: Sequence[Units]) -> Units:
     return Units(*(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(Units)))
 
 
-def sample(units: Units, first: Points, last: Points, samples: int) -> Points:
+def sample(units: Units, first: Columns, last: Columns, samples: int) -> Columns:
     """At most ``samples`` points: the first, the last, and both extremes of each of ``samples // 2 - 1`` buckets.
 
     Buckets have about the same number of points; one without a finite value gives one point that is not finite.

@@ -22,6 +22,7 @@ from autoresearch.errors import (
     StoreReadOnly,
 )
 from autoresearch.store import revisions
+from autoresearch.store.homes import make_home
 
 TYPE_CHECKING = False  # importing typing would cost more than this module
 if TYPE_CHECKING:
@@ -90,28 +91,12 @@ def _make(path: str) -> None:
 
 
 def _make_folder(folder: str) -> None:
-    if not os.path.isdir(folder):
-        os.makedirs(os.path.dirname(folder) or ".", exist_ok=True)
-        try:
-            os.mkdir(folder, 0o700)
-        except FileExistsError:
-            if not os.path.isdir(folder):
-                raise
-    _hide_from_git(folder)
+    make_home(folder)
     if not os.access(folder, os.W_OK):
         raise StoreReadOnly(
             f"The store's folder {folder} cannot be written.",
             hint="Give write access, or set AUTORESEARCH_HOME to a folder that can be written.",
         )
-
-
-def _hide_from_git(folder: str) -> None:
-    """A store inside a repository must not be part of the code that is captured."""
-    try:
-        with open(os.path.join(folder, ".gitignore"), "x", encoding="ascii") as file:
-            file.write("*\n")
-    except OSError:  # there already, or in a place that refuses; the database itself will say so
-        return
 
 
 class Plainly:

@@ -12,8 +12,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from autoresearch.series.arrays import Real, Whole
 from autoresearch.series.batch import Rows
 from autoresearch.series.coding import CHUNK, decode_axis, decode_values, encode_axis, encode_values
 from autoresearch.series.merging import latest
@@ -24,8 +24,6 @@ from autoresearch.store.points_sql import Sql
 
 __all__ = ["absorb", "compact", "heads", "summary_row"]
 
-Whole = NDArray[np.int64]
-Real = NDArray[np.float64]
 
 _MOST_POINTS = 1 << 22
 _MOST_FRAMES = 256
@@ -33,7 +31,7 @@ _RATIO, _RATIO_OF_MANY = 4, 32
 """Points made anew for each point of the tail: usually, and when there are so many frames that reading them is slow."""
 _SERIES_AT_ONCE = 64
 
-Group = tuple[Rows, tuple[int, ...]]
+_Group = tuple[Rows, tuple[int, ...]]
 
 
 class _Layout(NamedTuple):
@@ -56,7 +54,7 @@ def compact(sql: Sql, run: str, *, most_points: int | None = None, whole: bool =
     return moved
 
 
-def absorb(sql: Sql, run: str, groups: Sequence[Group], batch: int) -> list[Group]:
+def absorb(sql: Sql, run: str, groups: Sequence[_Group], batch: int) -> list[_Group]:
     """Take rows that have just arrived into chunks where that pays; answers the others, which become frames."""
     frames, rows = sql.rows(
         "SELECT count(*), coalesce(sum(n), 0) FROM frames WHERE organization = ? AND run_id = ?", run

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from autoresearch.series.arrays import Real, Whole
 from autoresearch.series.batch import Rows
 from autoresearch.series.coding import micros
 from autoresearch.series.frames import Frame
@@ -15,9 +16,6 @@ from autoresearch.series.merging import latest, rising
 from autoresearch.store.points_sql import Sql, column_ids
 
 __all__ = ["Part", "Tail", "components", "frame_parts", "load", "tail_of"]
-
-Whole = NDArray[np.int64]
-Real = NDArray[np.float64]
 
 
 class Part:

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from autoresearch.series.arrays import Columns, Whole
 from autoresearch.series.coding import decode_axis, decode_values, micros, seconds
 from autoresearch.series.curve import Curve
 from autoresearch.series.merging import latest
@@ -28,9 +28,6 @@ __all__ = [
     "text_entries",
 ]
 
-Whole = NDArray[np.int64]
-Real = NDArray[np.float64]
-Points = tuple[Whole, Whole, Real]
 """Steps, times (microseconds) and values of one length."""
 
 _MOST_AXES = 512
@@ -143,7 +140,7 @@ class Reader:
         self._loaded: set[int | None] = set()
         self._axes: dict[int, tuple[Whole, Whole]] = {}
 
-    def tail(self, series: int, first: int, last: int) -> Points:
+    def tail(self, series: int, first: int, last: int) -> Columns:
         """The merged live points of a series between two steps."""
         near = [part for part in self._parts if part.least_step <= last and part.most_step >= first]
         parts = [part for part in near if series in part.ids]
@@ -155,11 +152,11 @@ class Reader:
         begin, end = _cut(found.steps, first, last)
         return found.steps[begin:end], found.times[begin:end], found.values[0, begin:end]
 
-    def points(self, series: int, window: Window, limit: int | None = None) -> Points:
+    def points(self, series: int, window: Window, limit: int | None = None) -> Columns:
         """The points of a series in a window, in order of step; at least ``limit`` + 1 of them when there are so many."""
         first, last = window.steps
         tail = self.tail(series, first, last)
-        found: list[Points] = []
+        found: list[Columns] = []
         count = used = 0
         for steps, times, values in self._chunks(series, window):
             until = int(np.searchsorted(tail[0], steps[-1], side="right"))
@@ -196,7 +193,7 @@ class Reader:
             raise damaged(f"the chunk of series {series} at step {first_step} of run {self.run}")
         return self.axis(row[0][0])
 
-    def chunk(self, series: int, first_step: int) -> Points:
+    def chunk(self, series: int, first_step: int) -> Columns:
         """One chunk by its first step."""
         row = self.sql.rows(
             "SELECT axis, n, blob FROM chunks WHERE organization = ? AND run_id = ? AND series = ? AND first_step = ?",
@@ -206,7 +203,7 @@ class Reader:
             raise damaged(f"the chunk of series {series} at step {first_step} of run {self.run}")
         return self._decoded(series, first_step, *row[0])
 
-    def _chunks(self, series: int, window: Window) -> Iterator[Points]:
+    def _chunks(self, series: int, window: Window) -> Iterator[Columns]:
         first, last = window.steps
         times = window.times
         join, bounds = ("", ()) if times is None else (_BY_TIME, (times[1], times[0]))
@@ -222,7 +219,7 @@ class Reader:
         for first_step, axis, count, blob in found:
             yield self._decoded(series, first_step, axis, count, blob)
 
-    def _decoded(self, series: int, first_step: int, axis: int, count: int, blob: bytes) -> Points:
+    def _decoded(self, series: int, first_step: int, axis: int, count: int, blob: bytes) -> Columns:
         steps, times = self.axis(axis)
         where = f"the chunk of series {series} at step {first_step} of run {self.run}"
         if len(steps) != count:
@@ -266,7 +263,7 @@ def text_entries(blob: bytes, count: int, where: str) -> list[tuple[int, float, 
     return entries
 
 
-def _merged(chunk: Points, tail: Points, part: slice) -> Points:
+def _merged(chunk: Columns, tail: Columns, part: slice) -> Columns:
     """A chunk with the live points that fall before its end."""
     if part.start == part.stop:
         return chunk
@@ -275,7 +272,7 @@ def _merged(chunk: Points, tail: Points, part: slice) -> Points:
     return (steps, times, values) if kept is None else (steps[kept], times[kept], values[kept])
 
 
-def _windowed(points: Points, window: Window) -> Points:
+def _windowed(points: Columns, window: Window) -> Columns:
     steps, times, values = points
     begin, end = _cut(steps, *window.steps)
     if end - begin < len(steps):

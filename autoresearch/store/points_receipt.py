@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from autoresearch.errors import StoreCorrupt
+from autoresearch.series.arrays import Whole
 from autoresearch.series.coding import decode_axis, decode_values
 from autoresearch.series.frames import Frame
 from autoresearch.series.pyramid import read_buckets, summarize
@@ -28,9 +28,6 @@ _MOST_NAMED = 20
 _MEAN, _PYRAMID = 12, 19
 """Places in a row of what has sums in it, which may differ in the last bit from one processor to the next."""
 _WHOLE = "organization = ? AND run_id = ?"
-
-
-Whole = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)

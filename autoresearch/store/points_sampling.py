@@ -7,23 +7,21 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from autoresearch.errors import Invalid
+from autoresearch.series.arrays import Columns, Whole
 from autoresearch.series.coding import CHUNK, seconds
 from autoresearch.series.curve import Curve
 from autoresearch.series.merging import latest
 from autoresearch.series.pyramid import BUCKET, Buckets, layout, read_buckets
 from autoresearch.series.sampling import Units, joined, of_points, sample
 from autoresearch.series.squeezing import damaged
-from autoresearch.store.points_reading import Points, Reader, SeriesRow, Window
+from autoresearch.store.points_reading import Reader, SeriesRow, Window
 
 __all__ = ["sampled"]
 
 _FINE = 4
 """Stretches for each bucket: with fewer, the edges of buckets would lie too far from where they belong."""
-
-Whole = NDArray[np.int64]
 
 
 _ROWS = (
@@ -58,8 +56,8 @@ class _Part(NamedTuple):
     """Neighbouring stretches, and their first and last point."""
 
     units: Units
-    first: Points
-    last: Points
+    first: Columns
+    last: Columns
 
 
 def sampled(reader: Reader, series: SeriesRow, samples: int, window: Window) -> Curve:
@@ -89,7 +87,7 @@ class _Drawing:
         self.bounds = window.steps
         self.tail = reader.tail(series.id, *self.bounds)
 
-    def points(self) -> tuple[Points, int]:
+    def points(self) -> tuple[Columns, int]:
         """The points that are shown, and how many the window has."""
         chunks = self._count()
         wanted = _FINE * max(1, self.samples // 2 - 1)
@@ -103,7 +101,7 @@ class _Drawing:
             return self._exact()
         return sample(units, parts[0].first, parts[-1].last, self.samples), total
 
-    def _exact(self) -> tuple[Points, int]:
+    def _exact(self) -> tuple[Columns, int]:
         points = self.reader.points(self.series.id, self.window)
         total = len(points[0])
         if total > self.samples:
@@ -162,7 +160,7 @@ class _Drawing:
             place for place, row in enumerate(rows) if row.first_step < first or row.last_step > last
         }
 
-    def _chunk(self, row: _Row, live: slice) -> Points:
+    def _chunk(self, row: _Row, live: slice) -> Columns:
         """A chunk with the live points that fall before its end, within the window."""
         whole = self.reader.chunk(self.series.id, row.first_step)
         steps, times, values = (
@@ -261,15 +259,15 @@ def _not_finite(row: _Row) -> _Row:
     )
 
 
-def _points_part(points: Points) -> Iterator[_Part]:
+def _points_part(points: Columns) -> Iterator[_Part]:
     if len(points[0]):
         yield _Part(of_points(points), _cut(points, slice(1)), _cut(points, slice(-1, None)))
 
 
-def _cut(points: Points, part: slice) -> Points:
+def _cut(points: Columns, part: slice) -> Columns:
     steps, times, values = points
     return steps[part], times[part], values[part]
 
 
-def _point(step: int, time: int, value: float | None) -> Points:
+def _point(step: int, time: int, value: float | None) -> Columns:
     return np.array([step], "<i8"), np.array([time], "<i8"), np.array([np.nan if value is None else value])

@@ -98,7 +98,8 @@ class Archive:
     def _run(self, run: RunRef) -> Run:
         if isinstance(run, Run):
             return self.ledger.runs.run(run.id)
-        return self.ledger.runs.find(self.project, str(run))
+        # The handle of a run that goes on is meant by its id.
+        return self.ledger.runs.find(self.project, str(getattr(run, "id", run)))
 
     def _id(self, run: RunRef) -> str:
         return run.id if isinstance(run, Run) else self._run(run).id

@@ -121,6 +121,7 @@ def test_two_drainers_at_once_store_everything_once() -> None:
         check(runs, only_run(runs).id, steps)
 
 
+@pytest.mark.soak
 def test_many_processes_write_runs_of_their_own_at_once(soak: bool) -> None:
     many, steps = (64, 2000) if soak else (12, 500)
     code = [sys.executable, "-c", WORKER]

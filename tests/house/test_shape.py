@@ -18,6 +18,16 @@ MODULE_LINES, FUNCTION_LINES = 600, 40
 # A broad handler stands only where the process would otherwise die of somebody else's mistake: file, how many, why.
 BOUNDARIES: dict[str, tuple[int, str]] = {
     "autoresearch/cli/start.py": (1, "a user of the command line meets no traceback"),
+    "autoresearch/journal/values.py": (2, "a value of the user's may raise anything"),
+    "autoresearch/journal/writer.py": (4, "training never stops because of what is logged"),
+    "autoresearch/track/console.py": (2, "print() never fails because of what is captured"),
+    "autoresearch/track/live/code_state.py": (
+        1,
+        "a background thread: a run without its code is better than none",
+    ),
+    "autoresearch/track/live/keeper.py": (1, "a background thread: training goes on"),
+    "autoresearch/track/media.py": (1, "code of a foreign object runs while it is encoded"),
+    "autoresearch/track/tracebacks.py": (2, "code of a foreign exception runs, and its report must come"),
 }
 
 

@@ -50,7 +50,7 @@ _BY_PART = sa.select(_r.id).where(
     ),
 )
 _BY_NAME = sa.select(_r.id).where(*_OF_PROJECT, _r.name == sa.bindparam("name"))
-_LAST = sa.select(_r.id).where(*_OF_PROJECT).order_by(_r.number.desc())
+_LAST = sa.select(_r.id).where(*_OF_PROJECT).order_by(_r.started_at.desc(), _r.number.desc())
 _BY_NUMBER = sa.select(_r.id).where(*_OF_PROJECT, _r.number == sa.bindparam("number"))
 
 _MICROSECOND = datetime.timedelta(microseconds=1)

@@ -49,7 +49,7 @@ _MAX_NAME = 200
 _Message = TypeVar("_Message", bound=Request)
 _FLOATS = {"NaN", "Infinity", "-Infinity"}
 
-Step = Annotated[int, Field(ge=-(2**63), lt=2**63)]
+_Step = Annotated[int, Field(ge=-(2**63), lt=2**63)]
 
 
 class Open(Request):
@@ -126,7 +126,7 @@ class Logged(Request):
     """Media."""
 
     key: Line
-    step: Step = 0
+    step: _Step = 0
     kind: Line
     media_type: Line = "application/octet-stream"
     digest: Digest | None = None

@@ -61,7 +61,7 @@ _FIELDS = set(Run.model_fields)
 _MICROSECOND = datetime.timedelta(microseconds=1)
 
 
-class Known(NamedTuple):
+class _Known(NamedTuple):
     """What is known of one metric of a run; ``labels`` is their JSON text."""
 
     name: str
@@ -206,7 +206,7 @@ def _summarized(unit: Unit, run_id: str, values: Mapping[str, Any]) -> dict[str,
         "SELECT name, labels, last, min, max, points - duplicates, id FROM series"
         " WHERE organization = ? AND run_id = ? AND kind = 'metric'"
     )
-    known = [Known(*row) for row in points_sql(unit).rows(query, run_id)]
+    known = [_Known(*row) for row in points_sql(unit).rows(query, run_id)]
     summary: dict[str, Any] = {}
     for definition in values["definitions"]:
         for metric in known:
@@ -217,7 +217,7 @@ def _summarized(unit: Unit, run_id: str, values: Mapping[str, Any]) -> dict[str,
     return {**summary, **values["summary"]}
 
 
-def _kept(unit: Unit, run_id: str, definition: Definition, metric: Known) -> float | None:
+def _kept(unit: Unit, run_id: str, definition: Definition, metric: _Known) -> float | None:
     kind: str = definition.summary
     if kind == "mean":
         return _mean(unit, run_id, metric)
@@ -226,7 +226,7 @@ def _kept(unit: Unit, run_id: str, definition: Definition, metric: Known) -> flo
     return {"min": metric.least, "max": metric.most}.get(kind, metric.last)
 
 
-def _mean(unit: Unit, run_id: str, metric: Known) -> float | None:
+def _mean(unit: Unit, run_id: str, metric: _Known) -> float | None:
     """From the summaries of chunks; None while points of the series are still in the live tail."""
     ((n, finite, total),) = points_sql(unit).rows(
         "SELECT coalesce(sum(n), 0), sum(n - nans - infinities), sum(mean * (n - nans - infinities)) FROM summaries"

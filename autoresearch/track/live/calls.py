@@ -56,8 +56,9 @@ def init(
         experiment: The experiment it executes: an id, or what ``experiment()`` answered; else AUTORESEARCH_EXPERIMENT.
         parent: Run that it goes on from.
         id: UUID of the run; several processes that give the same one write one run. Else AUTORESEARCH_RUN_ID.
-        resume: Number, name or id of a run to go on with; steps go on behind its last.
-        writer_id: Name of this process among the writers of the run; random when left out.
+        resume: Number, name or id of a run to go on with; steps go on behind its last. With ``id``, True goes on with that
+            run where it is there, and begins it where it is not.
+        writer_id: Name of this process among the writers of the run, such as ``rank-0``; a random ending is added.
         system_metrics: Whether to measure the machine; else AUTORESEARCH_SYSTEM_METRICS, else yes.
         system_interval: Seconds between two measurements, at least 1; 15 when left out.
         flush_interval: Seconds between two drains into the store; 2 when left out.
@@ -71,31 +72,11 @@ def init(
         Invalid: A value was refused.
         NotFound: The run to resume is not there.
     """
+    wanted = locals()
     global _active  # noqa: PLW0603  a process has one run that the calls below mean
     if _active is not None and _active.state == "running":
         _active.finish()
-    _active = begin(
-        project=project,
-        name=name,
-        config=config,
-        tags=tags,
-        note=note,
-        group=group,
-        job_type=job_type,
-        experiment=experiment,
-        parent=parent,
-        id=id,
-        resume=resume,
-        writer_id=writer_id,
-        system_metrics=system_metrics,
-        system_interval=system_interval,
-        flush_interval=flush_interval,
-        capture_console=capture_console,
-        capture_code=capture_code,
-        mode=mode,
-        read_only=read_only,
-        home=home,
-    )
+    _active = begin(**wanted)
     return _active
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from autoresearch.ledger.local.ingest import LocalIngest
     from autoresearch.settings import Settings
 
-__all__ = ["Crew"]
+__all__ = ["Crew", "Telemetry"]
 
 _SETTLED = 1.0
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Ending", "outcome_of"]
 
+_INTERRUPTED = 130
 _SIGNALS = {signal.SIGTERM: "SIGTERM", signal.SIGHUP: "SIGHUP"}
 
 
@@ -37,7 +38,7 @@ def outcome_of(exception: BaseException | None) -> tuple[str, int | None, str | 
     if exception is None:
         return "finished", None, None
     if isinstance(exception, KeyboardInterrupt):
-        return "killed", 130, "KeyboardInterrupt"
+        return "killed", _INTERRUPTED, "KeyboardInterrupt"
     if isinstance(exception, SystemExit):
         return _outcome_of_exit(exception.code)
     from autoresearch.track.tracebacks import render
@@ -111,12 +112,21 @@ class Ending:
     def _uncaught(self, kind: str, text: str, _exception: BaseException) -> None:
         if kind == "thread":
             return
-        ended = ("killed", 130) if kind == "interrupt" else ("failed", 1)
+        ended = ("killed", _INTERRUPTED) if kind == "interrupt" else ("failed", 1)
         self._seen = (*ended, text)
 
     def _at_exit(self) -> None:
-        if os.getpid() == self._process:
-            self._tell(*(self._seen or ("finished", None, None)))
+        if os.getpid() != self._process:
+            return
+        seen = self._seen or ("finished", None, None)
+        self._tell(*seen)
+        if seen[1] == _INTERRUPTED:
+            # Code that was run from text in the meantime, as a namedtuple is, made the interpreter forget that it ends by an
+            # interrupt: without this its exit code would be 1, not that of Ctrl-C.
+            try:  # noqa: SIM105  contextlib is not loaded yet
+                exec("raise KeyboardInterrupt")  # noqa: S102  a constant
+            except KeyboardInterrupt:
+                pass
 
     def _signalled(self, number: int, _frame: FrameType | None) -> None:
         # The script may have been interrupted inside log(), which holds a lock: so another thread ends the run, and this

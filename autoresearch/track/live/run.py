@@ -237,9 +237,14 @@ class Run:
         try:
             self._crew.finish({"op": "finish", "state": status, "exit_code": exit_code, "error": error})
         except AutoresearchError as problem:
+            kept = self._writer is not None and self._writer.place != "memory"
+            said = (
+                "is kept in its journal alone, from which the next command of autoresearch brings it into the store"
+                if kept
+                else "could not be stored"
+            )
             warnings.warn(
-                f"Run {self.id} ended, and is kept in its journal alone: {problem.message} {problem.hint} "
-                "The next command of autoresearch brings it into the store.",
+                f"Run {self.id} ended, and {said}: {problem.message} {problem.hint}",
                 RuntimeWarning,
                 stacklevel=2,
             )

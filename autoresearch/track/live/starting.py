@@ -6,11 +6,12 @@ import os
 import sys
 import time
 
-from autoresearch.errors import Invalid
+from autoresearch.errors import Invalid, NotFound
 from autoresearch.journal.writer import Writer
 from autoresearch.records.ids import is_id, new_id
 from autoresearch.records.words import clean_line
 from autoresearch.settings import MODES, Settings
+from autoresearch.store.homes import make_home
 from autoresearch.track.live.crew import Crew
 from autoresearch.track.live.draining import spools
 from autoresearch.track.live.names import new_name
@@ -21,7 +22,7 @@ from autoresearch.track.whoami import who
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from typing import Any
 
 __all__ = ["begin"]
@@ -30,31 +31,8 @@ _SECRET = ("key", "token", "secret", "password", "passwd", "credential")
 _MAX_ARGUMENTS = 100
 
 
-def begin(
-    *,
-    project: str | None = None,
-    name: str | None = None,
-    config: Any = None,
-    tags: Sequence[str] = (),
-    note: str = "",
-    group: str | None = None,
-    job_type: str | None = None,
-    experiment: Any = None,
-    parent: Any = None,
-    id: str | None = None,  # noqa: A002  the field's word
-    resume: str | bool | None = None,
-    writer_id: str | None = None,
-    system_metrics: bool | None = None,
-    system_interval: float | None = None,
-    flush_interval: float | None = None,
-    capture_console: bool = True,
-    capture_code: bool = True,
-    mode: str | None = None,
-    read_only: bool = False,
-    home: str | os.PathLike[str] | None = None,
-    folder: str | os.PathLike[str] | None = None,
-) -> Run:
-    """Begin a run; :func:`autoresearch.init` describes the arguments.
+def begin(*, mode: str | None, home: Any, project: str | None, read_only: bool, **wanted: Any) -> Run:
+    """Begin a run, or open one to be read; the arguments are those of :func:`autoresearch.init`.
 
     Raises:
         Invalid: A value was refused.
@@ -62,60 +40,73 @@ def begin(
     """
     settings = Settings()
     mode = _mode(mode or settings.mode)
-    place = os.path.abspath(home or settings.home)
-    here = os.path.abspath(folder or os.getcwd())
+    place, here = os.path.abspath(home or settings.home), os.getcwd()
     called = project_of(here, project or settings.project)
+    resume, named = wanted["resume"], wanted["id"] or settings.run_id
     if read_only:
-        return _opened(resume or id, called, place)
-    values = as_mapping(config)
-    interval = _interval(flush_interval)
-    run_id, known, steps = _identity(id or settings.run_id, resume, called, place)
-    run_name = _line("name", name) or known or new_name()
-    opening = {
-        "op": "open",
+        return _opened(resume or named, called, place)
+    values, interval = as_mapping(wanted["config"]), _interval(wanted["flush_interval"])
+    run_id, known, step = _identity(named, resume, called, place)
+    name = _line("name", wanted["name"]) or known or new_name()
+    opening = _opening(settings, here, wanted) | {
         "project": called,
-        "name": run_name,
+        "name": name,
         "config": plain_values(values),
-        "tags": [str(tag) for tag in tags],
-        "note": str(note),
-        "group": _line("group", group),
-        "job_type": _line("job_type", job_type),
-        "parent": _id_of(parent),
-        "experiment": _id_of(experiment) or settings.experiment,
-        "resume": bool(resume),
-        "started": time.time(),
-        "environment": _environment(here),
-        "actor": who(settings),
+    }
+    described: dict[str, Any] = {
+        "id": run_id,
+        "name": name,
+        "project": called,
+        "mode": mode,
+        "home": place,
+        "config": values,
     }
     if mode == "disabled":
-        return Run(id=run_id, name=run_name, project=called, mode=mode, home=place, config=values)
-    spool = spools(place)[mode == "offline"]
-    writer = Writer(spool, run_id, writer=_writer_id(writer_id or settings.writer_id))
+        return Run(**described)
+    writer = _writer(
+        spools(place)[mode == "offline"], place, run_id, wanted["writer_id"] or settings.writer_id
+    )
     writer.message(opening)
-    if steps:
-        writer.step = steps
-    crew = Crew(writer, spool, place, _ingest(place, mode), interval=interval)
-    run = Run(
-        id=run_id,
-        name=run_name,
-        project=called,
-        mode=mode,
-        home=place,
-        config=values,
-        writer=writer,
-        crew=crew,
-    )
-    measure = settings.system_metrics if system_metrics is None else system_metrics
-    every = max(1.0, system_interval or settings.system_interval)
-    crew.start(
-        settings,
-        work_folder=here,
-        console=capture_console,
-        code=capture_code,
-        telemetry=every if measure else None,
-    )
+    writer.step = step
+    crew = Crew(writer, writer.folder, place, _ingest(place, mode), interval=interval)
+    run = Run(**described, writer=writer, crew=crew)
+    console, code = wanted["capture_console"], wanted["capture_code"]
+    crew.start(settings, work_folder=here, console=console, code=code, telemetry=_telemetry(settings, wanted))
     run.watch()
     return run
+
+
+def _telemetry(settings: Settings, wanted: Mapping[str, Any]) -> float | None:
+    """Seconds between two measurements of the machine, or None for none."""
+    asked = wanted["system_metrics"]
+    measure = settings.system_metrics if asked is None else asked
+    return max(1.0, wanted["system_interval"] or settings.system_interval) if measure else None
+
+
+def _opening(settings: Settings, folder: str, wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """What the journal says first, but for project, name and configuration."""
+    return {
+        "op": "open",
+        "tags": [str(tag) for tag in wanted["tags"]],
+        "note": str(wanted["note"]),
+        "group": _line("group", wanted["group"]),
+        "job_type": _line("job_type", wanted["job_type"]),
+        "parent": _id_of(wanted["parent"]),
+        "experiment": _id_of(wanted["experiment"]) or settings.experiment,
+        "resume": bool(wanted["resume"]),
+        "started": time.time(),
+        "environment": _environment(folder),
+        "actor": who(settings),
+    }
+
+
+def _writer(folder: str, home: str, run_id: str, named: str | None) -> Writer:
+    try:  # noqa: SIM105  contextlib is not loaded yet
+        make_home(home)
+    except OSError:
+        pass  # the journal speaks of a place that cannot be written, and the run goes on in memory
+    # A name may come from the environment of several processes, or be used again by the next start; a writer is new each time.
+    return Writer(folder, run_id, writer=named and f"{named}-{os.urandom(4).hex()}")
 
 
 def _opened(ref: object, project: str, home: str) -> Run:
@@ -164,16 +155,14 @@ def _identity(wanted: str | None, resume: object, project: str, home: str) -> tu
         from autoresearch.track.live.resuming import standing_of
 
         return standing_of(resume, project, home)
+    if resume and wanted is not None:
+        from autoresearch.track.live.resuming import standing_of
+
+        try:
+            return standing_of(wanted, project, home)
+        except NotFound:  # the first time, of a script that says this each time
+            return wanted, None, 0
     return wanted or new_id(), None, 0
-
-
-def _writer_id(wanted: str | None) -> str | None:
-    if wanted is None or is_id(wanted):
-        return wanted
-    # A name such as "rank-0" is as good; the journal's file needs the form of an id.
-    from autoresearch.records.ids import derived_id
-
-    return derived_id("writer", wanted, new_id())
 
 
 def _line(what: str, value: str | None) -> str | None:
