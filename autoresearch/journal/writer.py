@@ -92,7 +92,12 @@ class Writer(Pages):
         _living.add(self)
 
     def log(
-        self, values: Mapping[str, Any], step: int | None = None, labels: Labels = (), *, own_axis: str = ""
+        self,
+        values: Mapping[str, Any],
+        step: int | None = None,
+        labels: Mapping[str, str] | Labels | None = None,
+        *,
+        own_axis: str = "",
     ) -> None:
         """Write one record of numbers; text in it goes to text series of the same names.
 
@@ -100,7 +105,7 @@ class Writer(Pages):
             values: Name to number (int, float, bool, numpy or torch scalar), text, or a dictionary of them, whose names are
                 joined with ``/``. NaN and infinities are data. Anything else is skipped, with one warning for each name.
             step: Where it belongs on its axis; left out, one more than the step before.
-            labels: Sorted pairs that tell series of one name apart.
+            labels: Pairs that tell series of one name apart.
             own_axis: Name of another counter of steps, such as ``system/``.
         """
         try:

@@ -107,6 +107,8 @@ def log(
     """
     if _active is None:
         active_run()
+    elif labels is None:
+        _active.log(values, step)
     else:
         _active.log(values, step, labels=labels)
 

@@ -91,7 +91,7 @@ class Run:
         if labels is None:
             self._log(values, step)
         else:
-            self._log(values, step, tuple(sorted((str(k), str(v)) for k, v in labels.items())))
+            self._log(values, step, labels)
 
     def log_metrics(self, values: Mapping[str, Any], step: int | None = None) -> None:
         """The same as :meth:`log`."""
@@ -287,7 +287,7 @@ class Run:
         return self._crew.store_media(key, value, step, dict(labels))
 
 
-def _ignore(values: Mapping[str, Any], step: int | None = None, labels: Labels = ()) -> None:
+def _ignore(values: Mapping[str, Any], step: int | None = None, labels: object = None) -> None:
     """Where a disabled run logs to."""
 
 
