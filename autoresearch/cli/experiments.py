@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["experiment_answer", "experiment_table", "match_table"]
 
+_RUNS = 10
 _FILES = 20
 
 
@@ -57,14 +58,21 @@ def experiment_answer(workspace: Workspace, reference: str) -> Answer:
     decisions = research.decisions(one.id)
     session = research.session(one.session_id)
     parent = research.experiment(one.parent_id).number if one.parent_id else None
-    blocks: list[Block] = [Facts(_about(one, session.tag, parent, decisions))]
+    runs = workspace.runs.list(experiment=one.number, descending=False)
+    about = _about(one, session.tag, parent, decisions)
+    about.append(("runs", ", ".join(f"{run.number} ({run.state})" for run in runs[:_RUNS]) or None))
+    blocks: list[Block] = [Facts(about)]
     for title, text in (("note", one.note), ("reason", one.reason), ("end of the log", one.log_tail.strip())):
         if "\n" in text or (title == "end of the log" and text):
             blocks.append(Quoted(title, text))
     if len(decisions) > 1:
         blocks.append(_history(decisions))
     return Answer(
-        document={"experiment": shown(one), "decisions": [shown(decision) for decision in decisions]},
+        document={
+            "experiment": shown(one),
+            "decisions": [shown(decision) for decision in decisions],
+            "runs": [{"number": run.number, "id": run.id, "state": run.state} for run in runs],
+        },
         ids=[one.id],
         blocks=blocks,
         following=f"autoresearch diff {one.number}" if one.diff else "",

@@ -125,6 +125,7 @@ def _next(out: Console, result: DemoResult, home: str | Path | None) -> None:
         ("autoresearch context", "what an agent reads first"),
         (f"autoresearch show {number}", "the winner: note, verdict, metrics"),
         (f"autoresearch diff {number}", "the change that made it"),
+        ("autoresearch metrics last loss --plot", "how the last run learned"),
         (f"autoresearch checkout {number} ../winner-{number}", "its exact code, in a new folder"),
         (f"git log --oneline autoresearch/{TAG}", "the kept changes, as commits"),
     ]

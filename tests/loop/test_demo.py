@@ -63,6 +63,16 @@ def test_the_demo_measures_tries_and_tells_all_of_it(tmp_path: Path) -> None:
     assert (tmp_path / "lm" / "frontier.svg").read_text().startswith("<svg")
     assert git(result.directory, "status", "--porcelain") == ""
     assert git(result.directory, "rev-list", "--count", "autoresearch/demo").strip() == str(result.kept)
+    with Workspace.open(result.directory, home=tmp_path / "store") as workspace:
+        runs = workspace.runs.list(experiment=1, descending=False)
+        assert [run.config["seed"] for run in runs] == list(range(demo.BASELINE_RUNS))
+        assert {run.state for run in runs} == {"finished"}
+        scores = [run.latest["val_bpb"] for run in runs]
+        assert [f"{score:.6f}" for score in scores] == [
+            f"{score:.6f}"
+            for score in workspace.ledger.research.decisions(workspace.find("1").id)[-1].samples
+        ]
+        assert workspace.ledger.runs.receipt(runs[0].id, verify=True).intact
 
 
 @pytest.mark.usefixtures("quick")

@@ -36,6 +36,8 @@ def points(unit: Unit) -> Points:
 
 def long_tails(unit: Unit, run_ids: Sequence[str]) -> list[str]:
     """Runs whose live tail is so long that decoding it for every reader costs more than bringing it into chunks once."""
+    if not run_ids:
+        return []
     query = "SELECT run_id, sum(n) FROM frames WHERE organization = ? AND run_id IN ({}) GROUP BY run_id"
     found = run_views.points_sql(unit).listed(query, among=list(run_ids))
     return [run_id for run_id, rows in found if rows >= _LONG_TAIL]

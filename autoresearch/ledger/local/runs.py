@@ -61,10 +61,18 @@ class LocalRuns(Runs):
                 more = settling.settle(unit, self._ledger.objects.has, scope or {})
 
     @contextlib.contextmanager
-    def _reading(self, **scope: str) -> Iterator[Unit]:
+    def _reading(self, *, points_of: Sequence[str] = (), **scope: str) -> Iterator[Unit]:
+        """A read transaction in which every message is applied, and no tail of ``points_of`` is long."""
+        with self._ledger.read() as unit:
+            long = run_reading.long_tails(unit, points_of)
+            if not long and not settling.due(unit, scope):
+                yield unit
+                return
         # What cannot be written now is settled by whoever comes next; it is no reason not to answer.
         with contextlib.suppress(StoreFull, StoreReadOnly):
             self.settle(scope)
+            for run_id in long:
+                self._compact(run_id, whole=False)
         with self._ledger.read() as unit:
             yield unit
 
@@ -117,8 +125,7 @@ class LocalRuns(Runs):
         limit: int = 10_000,
         cursor: str | None = None,
     ) -> History:
-        self._gather([run_id])
-        with self._reading(id=run_id) as unit:
+        with self._reading(points_of=[run_id], id=run_id) as unit:
             return run_reading.history(
                 unit,
                 run_id,
@@ -139,8 +146,7 @@ class LocalRuns(Runs):
         first_step: int | None = None,
         last_step: int | None = None,
     ) -> tuple[Curve, ...]:
-        self._gather(run_ids)
-        with self._reading() as unit:
+        with self._reading(points_of=run_ids) as unit:
             return run_reading.sampled(
                 unit,
                 run_ids,
@@ -192,11 +198,3 @@ class LocalRuns(Runs):
             moved += done
             if not done:
                 return moved
-
-    def _gather(self, run_ids: Sequence[str]) -> None:
-        """Compact long tails, which the next readers then need not decode again."""
-        with self._ledger.read() as unit:
-            long = run_reading.long_tails(unit, run_ids)
-        for run_id in long:
-            with contextlib.suppress(StoreFull, StoreReadOnly):
-                self._compact(run_id, whole=False)
