@@ -82,17 +82,26 @@ class Keeper:
             self.writer.sync()
             return 0
         with self._draining:
-            points = drain(self._reader, self.ingest)
-            now = time.monotonic()
-            if points:
-                self._sign = now
-            elif now - self._sign > _BEAT:
-                self.ingest.beat(self.writer.run, self.writer.id)
-                self._sign = now
+            try:
+                points = drain(self._reader, self.ingest)
+            except AutoresearchError:
+                # The journal stays all there is: then it is this that a power loss must not take.
+                self.writer.sync()
+                raise
+            self._give_sign(self.ingest, logged=points > 0)
             # Compaction takes numpy; where the script has it loaded, that costs nothing to start with.
             if points and "numpy" in sys.modules:
                 self._compact(self.ingest)
         return points
+
+    def _give_sign(self, ingest: LocalIngest, *, logged: bool) -> None:
+        """Say that the run lives, where what it logs has not said so for a while."""
+        now = time.monotonic()
+        if logged:
+            self._sign = now
+        elif now - self._sign > _BEAT:
+            ingest.beat(self.writer.run, self.writer.id)
+            self._sign = now
 
     def finish(self) -> None:
         """Bring a closed journal to its end, with those of children that died before."""

@@ -248,3 +248,27 @@ def test_points_are_readable_while_the_run_goes_on() -> None:
             assert run.state == "running"
             assert points(runs, run.id, "a") == [(0, 1.0)]
         process.kill()
+
+
+def test_a_disk_that_is_full_for_a_while_costs_warnings_and_no_point() -> None:
+    # No file may grow beyond 200 kB until the limit is lifted: neither journal nor database can be written then.
+    body = """
+        import resource
+        for step in range(100):
+            ar.log({"a": step})
+        run.flush()
+        resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, resource.RLIM_INFINITY))
+        for step in range(100, 200_000):
+            ar.log({"a": step})
+        resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        for step in range(200_000, 200_100):
+            ar.log({"a": step})
+        """
+    done = ran(script(body))
+    assert done.returncode == 0, done.stderr
+    assert "RuntimeWarning" in done.stderr
+    with stored() as runs:
+        run = only_run(runs)
+        assert run.state == "finished"
+        assert points(runs, run.id, "a") == [(step, float(step)) for step in range(200_100)]
+        assert runs.receipt(run.id, verify=True).intact
