@@ -49,6 +49,10 @@ def test_a_signal_has_the_effect_on_the_process_that_it_has_without_us() -> None
     assert done.returncode == -signal.SIGTERM
 
 
+def test_an_interrupt_has_the_effect_on_the_process_that_it_has_without_us() -> None:
+    assert ran("raise KeyboardInterrupt").returncode == ran(script("raise KeyboardInterrupt")).returncode
+
+
 def test_a_handler_of_the_script_stays_in_its_place() -> None:
     body = """
         os.kill(os.getpid(), signal.SIGTERM)

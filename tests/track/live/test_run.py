@@ -18,6 +18,7 @@ import pytest
 
 import autoresearch as ar
 from autoresearch.errors import Conflict, Invalid, NotFound, UsageError
+from autoresearch.records.ids import new_id
 from tests.run_scripts import only_run, points, ran, script, stored
 
 QUIET: dict[str, Any] = {
@@ -394,3 +395,31 @@ def test_secrets_on_the_command_line_are_not_recorded() -> None:
     with stored() as runs:
         argv = only_run(runs).environment["argv"]
     assert argv[1:] == ["--api-key=***", "--token", "***", "--lr=1"]
+
+
+def test_the_home_that_a_run_makes_is_for_its_owner_alone_and_unseen_by_git(home: Path) -> None:
+    quiet(mode="offline").finish()
+    store = home / ".autoresearch"
+    assert store.stat().st_mode & 0o777 == 0o700
+    assert (store / ".gitignore").read_text() == "*\n"
+
+
+def test_a_run_that_is_resumed_whenever_its_script_starts_goes_on_behind_its_last_step() -> None:
+    run_id = new_id()
+    for _ in range(3):
+        run = quiet(id=run_id, resume=True)
+        run.log({"a": 1.0})
+        run.finish()
+    with stored() as runs:
+        assert [step for step, _ in points(runs, run_id, "a")] == [0, 1, 2]
+
+
+def test_a_writer_is_new_each_time_also_under_one_name() -> None:
+    run_id = new_id()
+    for value in (1.0, 2.0):
+        run = quiet(id=run_id, resume=True, writer_id="rank-0")
+        run.log({"a": value})
+        run.finish()
+    with stored() as runs:
+        assert points(runs, run_id, "a") == [(0, 1.0), (1, 2.0)]
+        assert runs.receipt(run_id).writers == 2
