@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
     from autoresearch.series.batch import Labels
 
+    _Marks = Mapping[str, str] | Labels
+
 __all__ = ["LONGEST_MESSAGE", "LONGEST_TEXT", "Writer"]
 
 LONGEST_TEXT = 1 << 20
@@ -92,12 +94,7 @@ class Writer(Pages):
         _living.add(self)
 
     def log(
-        self,
-        values: Mapping[str, Any],
-        step: int | None = None,
-        labels: Mapping[str, str] | Labels | None = None,
-        *,
-        own_axis: str = "",
+        self, values: Mapping[str, Any], step: int | None = None, labels: _Marks = (), *, own_axis: str = ""
     ) -> None:
         """Write one record of numbers; text in it goes to text series of the same names.
 
