@@ -103,3 +103,13 @@ def test_the_collector_keeps_the_code_of_a_run_that_lies_in_a_journal_alone(
         assert run.code is not None
         assert run.code.diff is not None
         assert b"+lr = 1" in workspace.ledger.snapshots.get(run.code.diff.digest)
+
+
+def test_what_is_stored_takes_no_room_in_the_journal_any_more(journals: Path) -> None:
+    run = ar.init(project="p", system_metrics=False, capture_console=False, capture_code=False)
+    for step in range(300_000):  # three segments
+        run.log({"a": step}, step)
+    run.flush()
+    assert len(list(journals.glob("*.arj"))) == 1
+    run.finish()
+    assert list(journals.iterdir()) == []
