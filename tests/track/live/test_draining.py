@@ -10,9 +10,12 @@ import pytest
 
 import autoresearch as ar
 from autoresearch.journal import layout
+from autoresearch.journal.locks import dead
 from autoresearch.journal.writer import Writer
+from autoresearch.ledger.local.ingest import LocalIngest
 from autoresearch.records.ids import new_id
-from tests.run_scripts import killed_after, only_run, points, script, stored
+from autoresearch.series.batch import Batch
+from tests.run_scripts import killed_after, only_run, points, ran, script, stored
 
 
 def left_behind(body: str = "ar.log({'a': 1.0})") -> None:
@@ -113,3 +116,50 @@ def test_what_is_stored_takes_no_room_in_the_journal_any_more(journals: Path) ->
     assert len(list(journals.glob("*.arj"))) == 1
     run.finish()
     assert list(journals.iterdir()) == []
+
+
+def test_a_run_that_ends_brings_in_what_its_dead_children_left(journals: Path) -> None:
+    body = """
+        child = os.fork()
+        if not child:
+            ar.log({"child": 1.0})
+            os._exit(0)
+        os.waitpid(child, 0)
+        """
+    assert ran(script(body)).returncode == 0
+    assert list(journals.iterdir()) == []
+
+
+def test_a_child_does_not_end_the_run_of_its_parent() -> None:
+    body = """
+        child = os.fork()
+        if not child:
+            ar.finish("failed")
+            print(run.state, flush=True)
+            os._exit(0)
+        os.waitpid(child, 0)
+        ar.log({"a": 1.0})
+        """
+    done = ran(script(body))
+    assert done.stdout.splitlines()[1] == "running"
+    with stored() as runs:
+        run = only_run(runs)
+        assert (run.state, run.latest) == ("finished", {"a": 1.0})
+
+
+def test_a_journal_is_never_taken_for_a_dead_one_while_its_writer_drains_it(
+    journals: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[list[str]] = []
+    real = LocalIngest.ingest
+
+    def watched(ingest: LocalIngest, batch: Batch) -> int:
+        seen.append(dead(str(journals)))
+        return real(ingest, batch)
+
+    monkeypatch.setattr(LocalIngest, "ingest", watched)
+    run = ar.init(project="p", system_metrics=False, capture_console=False, capture_code=False)
+    run.log({"a": 1.0})
+    run.finish()
+    assert seen
+    assert all(found == [] for found in seen)
