@@ -22,12 +22,19 @@ TABLES = [run_schema.axes, run_schema.chunks, run_schema.frames, run_schema.inbo
 TABLES += [run_schema.summaries, run_schema.texts, run_schema.writers]
 
 
+class Opened(sqlite3.Connection):
+    """Closed when nobody holds it any more."""
+
+    def __del__(self) -> None:
+        self.close()
+
+
 def database(path: Path) -> sqlite3.Connection:
     """An open database in WAL mode, durable, with the tables."""
     engine = sa.create_engine(f"sqlite:///{path}")
     run_schema.runs.metadata.create_all(engine, tables=TABLES)
     engine.dispose()
-    connection = sqlite3.connect(path, isolation_level=None)
+    connection = sqlite3.connect(path, isolation_level=None, factory=Opened)
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=FULL")
     return connection

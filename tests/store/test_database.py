@@ -4,6 +4,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -113,7 +114,7 @@ def test_an_old_and_a_new_store_have_the_same_columns(tmp_path: Path) -> None:
 
 def test_the_database_of_something_else_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "ledger.sqlite"
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("CREATE TABLE theirs (x)")
     connection.close()
     before = path.read_bytes()
@@ -125,7 +126,7 @@ def test_the_database_of_something_else_is_left_alone(tmp_path: Path) -> None:
 def test_a_newer_store_is_refused_and_not_changed(tmp_path: Path) -> None:
     path = tmp_path / "ledger.sqlite"
     Database(path).close()
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
     connection.close()
     before = path.read_bytes()
@@ -149,7 +150,7 @@ def test_damaged_pages_are_reported_by_the_check(tmp_path: Path) -> None:
         goal(ledger)
         kept(ledger, session(ledger).id, [3.0 - n / 100 for n in range(60)])
     path = tmp_path / "ledger.sqlite"
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path)) as connection, connection:
         names = ("decisions", "experiments_by_seq", "events")
         asked = f"SELECT rootpage FROM sqlite_master WHERE name IN {names}"
         pages = [page for (page,) in connection.execute(asked)]

@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -143,7 +144,7 @@ def test_a_place_that_refuses_is_one_clear_error_and_may_be_tried_again(tmp_path
 
 def test_a_store_of_a_newer_library_is_refused_by_the_lean_way_too(tmp_path: Path) -> None:
     opening.connect(str(tmp_path / "ledger.sqlite")).close()
-    with sqlite3.connect(tmp_path / "ledger.sqlite") as connection:
+    with closing(sqlite3.connect(tmp_path / "ledger.sqlite")) as connection, connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
     connection.close()
     with pytest.raises(StoreTooNew):

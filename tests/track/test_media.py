@@ -151,7 +151,7 @@ def test_a_tensor_has_its_channels_first_and_an_array_has_them_last() -> None:
         (b"<svg/>", "not an image"),
         (b"\x89PNG\r\n\x1a\n" + b"x" * 2**26, "too large"),
         ("gone.png", "No such file"),
-        ("a\x00b", "null byte"),
+        ("a\x00b", "embedded null"),
         (5, "int is not understood"),
         (None, "NoneType is not understood"),
         ([[0, 1]], "list is not understood"),

@@ -102,6 +102,11 @@ class LocalIngest:
         self._lock = threading.Lock()
         _live.add(self)
 
+    def __del__(self) -> None:
+        # Nobody holds it any more, so that nobody is in the middle of something.
+        if self._connection is not None:
+            self._connection.close()
+
     def ingest(self, batch: Batch) -> int:
         """Store a batch, once however often it is sent; answers the sequence number that is stored.
 
