@@ -105,10 +105,9 @@ def test_one_run_is_shown_with_configuration_metrics_error_and_receipt(tracked: 
 
 def test_a_damaged_run_fails_the_verification(tracked: Path, home: Path, cli: Cli) -> None:
     import sqlite3
-from contextlib import closing
 
     assert cli("runs", "show", "1", "--verify").code == 0
-    with closing(sqlite3.connect(home / ".autoresearch" / "ledger.sqlite")) as connection, connection:
+    with sqlite3.connect(home / ".autoresearch" / "ledger.sqlite") as connection:
         connection.execute("DELETE FROM frames WHERE rowid IN (SELECT min(rowid) FROM frames)")
         connection.execute("DELETE FROM chunks WHERE rowid IN (SELECT min(rowid) FROM chunks)")
     connection.close()

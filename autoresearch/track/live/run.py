@@ -293,5 +293,5 @@ def _ignore(values: Mapping[str, Any], step: int | None = None, labels: object =
     """Where a disabled run logs to."""
 
 
-def _refuse(*_: Any) -> None:
+def _refuse(*_: Any, **__: Any) -> None:
     raise Conflict("This run was opened to be read.", hint="Go on with it by resume= without read_only.")
