@@ -123,7 +123,7 @@ def _next(out: Console, result: DemoResult, home: str | Path | None) -> None:
     commands = [
         (f"cd {shlex.quote(result.directory)}", ""),
         ("autoresearch context", "what an agent reads first"),
-        (f"autoresearch show {number}", "the winner: note, verdict, metrics"),
+        (f"autoresearch show {number}", "the winner in full"),
         (f"autoresearch diff {number}", "the change that made it"),
         ("autoresearch metrics last loss --plot", "how the last run learned"),
         (f"autoresearch checkout {number} ../winner-{number}", "its exact code, in a new folder"),
