@@ -32,7 +32,8 @@ class CodeState:
         self._home = home
         self._max_bytes = max_bytes
         self._tell = tell
-        self._thread = threading.Thread(target=self._take, name="autoresearch-code", daemon=True)
+        # No daemon: a script that ends at once is waited for here, before its end forbids to start git (Python 3.12).
+        self._thread = threading.Thread(target=self._take, name="autoresearch-code", daemon=False)
 
     def start(self) -> None:
         """Begin; the working tree is read within the next moments."""
