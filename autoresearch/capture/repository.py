@@ -12,10 +12,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+import selectors
 import shutil
 import subprocess
 import tempfile
-import threading
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -180,17 +180,25 @@ class Running:
         if out is None or err is None:
             raise CaptureError("git could not be started.")
         said: list[bytes] = []
-        # Drained beside the output: warnings may be more than a pipe holds, and git would wait for ever.
-        drain = threading.Thread(target=lambda: said.append(err.read()), daemon=True)
-        drain.start()
         try:
-            while chunk := out.read(_CHUNK):
-                yield chunk
+            # Both at once: warnings may be more than a pipe holds, and git would wait for ever. And without a thread, which
+            # cannot be started any more when a script has come to its end.
+            with selectors.DefaultSelector() as both:
+                both.register(out, selectors.EVENT_READ)
+                both.register(err, selectors.EVENT_READ)
+                while both.get_map():
+                    for key, _ in both.select():
+                        chunk = os.read(key.fd, _CHUNK)
+                        if not chunk:
+                            both.unregister(key.fileobj)
+                        elif key.fileobj is err:
+                            said.append(chunk)
+                        else:
+                            yield chunk
         except GeneratorExit:
             self._process.kill()
             raise
         finally:
-            drain.join()
             self._process.wait()
             out.close()
             err.close()
