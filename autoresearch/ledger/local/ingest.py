@@ -120,7 +120,7 @@ class LocalIngest:
         return self._use(lambda connection: position(connection, self.organization, writer))
 
     def compact(self, run: str, most_points: int) -> int:
-        """Bring at most so many points of a run's live tail into chunks; answers how many are left. Needs numpy."""
+        """Bring at most so many points of a run's live tail into chunks; answers how many were moved. Needs numpy."""
         from autoresearch.store.points import Points
 
         return self._write(
