@@ -34,6 +34,7 @@ def started(code: str, *, folder: Path | None = None, **environment: str) -> sub
         [sys.executable, "-c", code],
         cwd=folder,
         env={**os.environ, **environment},
+        stdin=subprocess.PIPE,  # one that reads it waits until we close it
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
