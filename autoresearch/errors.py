@@ -2,7 +2,8 @@
 
     AutoresearchError            error                  anything from here
     ├── Invalid                  invalid                a value was refused: 422, exit 2
-    │   └── UsageError           usage                  the command line or call is off: exit 2
+    │   ├── UsageError           usage                  the command line or call is off: exit 2
+    │   └── TooLarge             too_large              more than the server takes at once: 413, exit 2
     ├── NotFound                 not_found              no such thing, or not yours: 404, exit 3
     ├── Conflict                 conflict               the move is not allowed from this state: 409, exit 5
     │   └── Busy                 busy                   another process holds it; try again: 409, exit 5
@@ -11,11 +12,16 @@
     │   ├── StoreTooNew          store_too_new          written by a newer version of the library
     │   ├── StoreReadOnly        store_read_only        the place cannot be written
     │   └── StoreFull            store_full             no space left
+    ├── Unauthorized             unauthorized           no valid key or session: 401, exit 4
+    ├── Forbidden                forbidden              yours, but this key or role may not: 403, exit 4
+    ├── Unavailable              unavailable            the server does not answer as it should; try again: 503, exit 6
+    │   └── SlowDown             slow_down              too much at once; ``details["retry_after"]`` seconds: 429, exit 6
     ├── CaptureError             capture                git or the file system did not give the code
     └── TrialError               trial                  a trial could not be started or scored
 
 Each error carries a ``code`` (stable, the same on the wire), a ``hint`` (what to do next) and
-``details`` (a JSON object). The message says what was wrong; the hint says what to do.
+``details`` (a JSON object). The message says what was wrong; the hint says what to do. ``retryable`` tells
+whether the same call may succeed later, unchanged.
 """
 
 from __future__ import annotations
@@ -30,14 +36,19 @@ __all__ = [
     "Busy",
     "CaptureError",
     "Conflict",
+    "Forbidden",
     "Invalid",
     "NotFound",
+    "SlowDown",
     "StoreCorrupt",
     "StoreError",
     "StoreFull",
     "StoreReadOnly",
     "StoreTooNew",
+    "TooLarge",
     "TrialError",
+    "Unauthorized",
+    "Unavailable",
     "UsageError",
 ]
 
@@ -53,6 +64,7 @@ class AutoresearchError(Exception):
 
     code: ClassVar[str] = "error"
     exit_code: ClassVar[int] = 1
+    retryable: ClassVar[bool] = False
 
     def __init__(self, message: str, *, hint: str = "", details: Mapping[str, Any] | None = None) -> None:
         super().__init__(message)
@@ -88,6 +100,12 @@ class UsageError(Invalid):
     code = "usage"
 
 
+class TooLarge(Invalid):
+    """More was sent than the server takes in one request; the message says how much it takes."""
+
+    code = "too_large"
+
+
 class NotFound(AutoresearchError):
     """No such project, session, experiment, artifact or object."""
 
@@ -106,30 +124,63 @@ class Busy(Conflict):
     """Another process held the store for longer than we wait; the same call may be made again."""
 
     code = "busy"
+    retryable = True
+
+
+class Unauthorized(AutoresearchError):
+    """No key or session came with the request, or it is not (or no longer) valid."""
+
+    code = "unauthorized"
+    exit_code = 4
+
+
+class Forbidden(AutoresearchError):
+    """The key or the person is known, and may not do this."""
+
+    code = "forbidden"
+    exit_code = 4
+
+
+class Unavailable(AutoresearchError):
+    """The server cannot be reached, or did not answer as a server of ours does; the same call may be made again."""
+
+    code = "unavailable"
+    exit_code = 6
+    retryable = True
+
+
+class SlowDown(Unavailable):
+    """Too much at once; ``details["retry_after"]`` says after how many seconds to call again."""
+
+    code = "slow_down"
 
 
 class StoreError(AutoresearchError):
     """The store cannot be used."""
 
     code = "store"
+    retryable = True
 
 
 class StoreCorrupt(StoreError):
     """Stored bytes do not match what was written; ``autoresearch fsck`` names every one."""
 
     code = "store_corrupt"
+    retryable = False
 
 
 class StoreTooNew(StoreError):
     """The store was written by a newer version of the library."""
 
     code = "store_too_new"
+    retryable = False
 
 
 class StoreReadOnly(StoreError):
     """The place where the store lives cannot be written."""
 
     code = "store_read_only"
+    retryable = False
 
 
 class StoreFull(StoreError):
