@@ -7,16 +7,18 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from autoresearch.errors import Conflict, StoreFull, StoreReadOnly, StoreTooNew
+from autoresearch.errors import Conflict, Invalid, StoreFull, StoreReadOnly, StoreTooNew
 from autoresearch.ledger.local.ingest import LocalIngest
 from autoresearch.ledger.local.ledger import LocalLedger
 from autoresearch.records.run import RunQuery
+from autoresearch.series.batch import Batch
 from autoresearch.store import opening
 from tests.run_batches import PROJECT, Writer, rows
 
@@ -112,6 +114,38 @@ def test_a_refused_batch_leaves_nothing_behind(tmp_path: Path) -> None:
         ingest.ingest(broken)
     assert ingest.position(writer.id) == 3
     assert ingest.ingest(writer.batch({"loss": [5.0]})) == writer.sequence
+
+
+def test_of_batches_that_are_handed_over_together_one_that_is_refused_spoils_no_other(tmp_path: Path) -> None:
+    with LocalLedger.open(tmp_path) as ledger:
+        one, other = Writer(ledger).open(), Writer(ledger).open()
+        good, late = one.batch({"loss": [2.0, 1.0]}), other.batch({"loss": [3.0]})
+        overlapping = one.batch({"loss": [5.0]})
+        overlapping.first = 3
+        alike = other.batch({"a\0": [1.0], "a\ufffd": [1.0]})
+        again = Batch(good.run, good.writer, good.first, good.last, rows=good.rows)
+        answers = ledger.runs.ingest_many([good, overlapping, late, alike, again])
+        assert [answers[place] for place in (0, 2, 4)] == [3, 2, 3]
+        assert isinstance(answers[1], Conflict)
+        assert answers[1].details == {"sequence": 3}
+        assert isinstance(answers[3], Invalid)
+        assert [ledger.runs.receipt(each.run, verify=True).points_stored for each in (one, other)] == [2, 1]
+        assert ledger.runs.ingest_many([]) == []
+
+
+def test_batches_that_are_handed_over_together_are_stored_together_or_not_at_all(tmp_path: Path) -> None:
+    with LocalLedger.open(tmp_path) as ledger:
+        writer = Writer(ledger).open()
+        batches = [writer.batch({"loss": [1.0]}), writer.batch({"loss": [2.0]})]
+
+        def breaking() -> Iterator[Batch]:
+            yield from batches
+            raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            ledger.runs.ingest_many(breaking())
+        assert ledger.runs.position(writer.id) == 1
+        assert ledger.runs.ingest_many(batches) == [2, 3]
 
 
 def test_a_full_disk_refuses_a_batch_whole_and_takes_it_later(tmp_path: Path) -> None:

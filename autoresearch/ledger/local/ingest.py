@@ -12,19 +12,20 @@ import threading
 import time
 import weakref
 
-from autoresearch.errors import Invalid
+from autoresearch.errors import Conflict, Invalid
 
 TYPE_CHECKING = False  # importing typing would cost more than this module
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from typing import TypeVar
 
+    from autoresearch.errors import AutoresearchError
     from autoresearch.series.batch import Batch
 
     _Answer = TypeVar("_Answer")
 
-__all__ = ["LocalIngest", "beat", "position", "take"]
+__all__ = ["LocalIngest", "beat", "position", "take", "take_many"]
 
 _HEX = frozenset("0123456789abcdef-")
 _live: weakref.WeakSet[LocalIngest] = weakref.WeakSet()
@@ -45,6 +46,25 @@ def take(connection: sqlite3.Connection, organization: str, batch: Batch) -> int
     if points.advance(batch):
         points.append(batch)
     return position(connection, organization, batch.writer)
+
+
+def take_many(
+    connection: sqlite3.Connection, organization: str, batches: Iterable[Batch]
+) -> list[int | AutoresearchError]:
+    """Store batches within the caller's write transaction, each of them whole or not at all.
+
+    Answers for each what :func:`take` answers, or the error that kept this one, and no other, from being stored.
+    """
+    answers: list[int | AutoresearchError] = []
+    for batch in batches:
+        connection.execute("SAVEPOINT batch")
+        try:
+            answers.append(take(connection, organization, batch))
+        except (Conflict, Invalid) as error:
+            connection.execute("ROLLBACK TO SAVEPOINT batch")
+            answers.append(error)
+        connection.execute("RELEASE SAVEPOINT batch")
+    return answers
 
 
 def position(connection: sqlite3.Connection, organization: str, writer: str) -> int:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from autoresearch.errors import StoreError, StoreFull, StoreReadOnly
+from autoresearch.errors import AutoresearchError, StoreError, StoreFull, StoreReadOnly
 from autoresearch.ledger.base import Runs
 from autoresearch.ledger.local import ingest, run_changes, run_listing, run_reading, run_views, settling
 from autoresearch.ledger.local.unit import Unit
@@ -42,6 +42,16 @@ class LocalRuns(Runs):
         with self._ledger.write() as unit:
             sql = run_views.points_sql(unit)
             return ingest.take(sql.connection, sql.organization, batch)
+
+    def ingest_many(self, batches: Iterable[Batch]) -> list[int | AutoresearchError]:
+        """Store batches of any writers in one transaction, each of them whole or not at all.
+
+        Answers for each the sequence number that is stored of its writer, or the ``Conflict`` or ``Invalid`` that kept this
+        one, and no other, from being stored. Whatever else is raised left nothing of any of them.
+        """
+        with self._ledger.write() as unit:
+            sql = run_views.points_sql(unit)
+            return ingest.take_many(sql.connection, sql.organization, batches)
 
     def position(self, writer: str) -> int:
         with self._ledger.read() as unit:
