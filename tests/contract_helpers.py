@@ -43,7 +43,7 @@ class Reopened:
     """A ledger that holds nothing between two calls."""
 
     def __init__(self, home: Path, actor: Actor) -> None:
-        for name in ("research", "memory", "artifacts", "snapshots", "runs"):
+        for name in ("research", "memory", "artifacts", "snapshots", "runs", "folders"):
             setattr(self, name, _Part(home, actor, name))
 
     def __enter__(self) -> Self:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal, Self, TypeVar
 
 from autoresearch.briefs.facts import Facts
+from autoresearch.ledger.folders import Folders
 from autoresearch.records.artifact import Artifact, RefRequest, Version, VersionRequest
 from autoresearch.records.base import Page
 from autoresearch.records.experiment import (
@@ -25,6 +26,7 @@ from autoresearch.records.experiment import (
     SessionRequest,
     State,
 )
+from autoresearch.records.folder import Annotation, AnnotationRequest
 from autoresearch.records.frontier import Event, Frontier, Match, Progress
 from autoresearch.records.goal import Goal, GoalRequest, Project, SegmentRequest
 from autoresearch.records.run import (
@@ -41,7 +43,7 @@ from autoresearch.records.tree import Tree
 from autoresearch.series.batch import Batch
 from autoresearch.series.curve import Curve, History
 
-__all__ = ["Artifacts", "Ledger", "Memory", "Research", "Runs", "Snapshots", "every"]
+__all__ = ["Artifacts", "Folders", "Ledger", "Memory", "Research", "Runs", "Snapshots", "every"]
 
 _Item = TypeVar("_Item")
 
@@ -347,10 +349,10 @@ class Runs(abc.ABC):
 
     @abc.abstractmethod
     def edit(self, request: RunEdit) -> Run:
-        """Change name, note, tags, group, config or the linked experiment.
+        """Change name, note, tags, group, config, the folder or the linked experiment.
 
         Raises:
-            NotFound: There is no such run or experiment.
+            NotFound: There is no such run, experiment or folder.
         """
 
     @abc.abstractmethod
@@ -442,6 +444,38 @@ class Runs(abc.ABC):
         """What was logged beside numbers and text, first to last."""
 
     @abc.abstractmethod
+    def add_annotation(self, request: AnnotationRequest) -> Annotation:
+        """Note something about a run.
+
+        Raises:
+            NotFound: There is no such run.
+            Conflict: The id is taken by other content.
+        """
+
+    @abc.abstractmethod
+    def annotations(
+        self,
+        run_id: str,
+        *,
+        since: float | None = None,
+        until: float | None = None,
+        limit: int = 100,
+        cursor: str | None = None,
+    ) -> Page[Annotation]:
+        """Annotations of a run in the order in which they were made.
+
+        Args:
+            run_id: The run.
+            since: Only those of a moment from here on, in seconds since 1970 UTC.
+            until: Only those up to this moment, included.
+            limit: Most annotations of a page.
+            cursor: Where the last page ended.
+
+        Raises:
+            NotFound: There is no such run.
+        """
+
+    @abc.abstractmethod
     def receipt(self, run_id: str, *, verify: bool = False) -> Receipt:
         """Whether everything is there; ``verify`` also decodes every point. Raises as ``run`` does."""
 
@@ -451,13 +485,14 @@ class Runs(abc.ABC):
 
 
 class Ledger(abc.ABC):
-    """The use cases, in five small interfaces."""
+    """The use cases, in six small interfaces."""
 
     research: Research
     memory: Memory
     artifacts: Artifacts
     snapshots: Snapshots
     runs: Runs
+    folders: Folders
 
     @abc.abstractmethod
     def close(self) -> None:

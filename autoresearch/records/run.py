@@ -69,6 +69,8 @@ class Run(Record):
         error: Traceback or reason, when it did not finish.
         heartbeat_at: When it last gave a sign of life.
         notices: What could not be taken from what it said.
+        folder_id: The folder that it lies in; None at the root.
+        folder: Path of that folder.
     """
 
     id: Id
@@ -96,6 +98,8 @@ class Run(Record):
     ended_at: Time | None
     heartbeat_at: Time
     notices: tuple[str, ...] = ()
+    folder_id: str | None = None
+    folder: str | None = None
 
     @property
     def seconds(self) -> float:
@@ -108,8 +112,11 @@ class RunEdit(Request):
 
     Attributes:
         config: Values to set beside those that are there.
+        remove_config: Names of values to take away.
         add_tags: Tags to add; ``remove_tags`` to take away.
         experiment_id: The experiment to link it to.
+        folder_id: The folder to move it into.
+        clear: What to leave empty: ``folder_id`` moves the run to the root.
     """
 
     run_id: Id
@@ -120,7 +127,10 @@ class RunEdit(Request):
     add_tags: tuple[Name, ...] = ()
     remove_tags: tuple[str, ...] = ()
     config: JsonObject | None = None
+    remove_config: tuple[str, ...] = ()
     experiment_id: Id | None = None
+    folder_id: Id | None = None
+    clear: tuple[Literal["group", "job_type", "note", "experiment_id", "folder_id"], ...] = ()
 
 
 class FinishRequest(Request):
@@ -136,6 +146,7 @@ class RunQuery(Request):
     """Which runs, in which order.
 
     Attributes:
+        folder_id: Only those that lie immediately in this folder.
         where: Conditions such as ``config.lr > 0.001``, ``loss < 2``, ``name ~ warm``; all must hold.
         order: ``number``, ``name``, ``started``, ``seconds``, or a metric's or ``config.`` name; runs without it come last.
         descending: Last or largest first.
@@ -146,6 +157,7 @@ class RunQuery(Request):
     tags: tuple[str, ...] = ()
     group: str | None = None
     experiment_id: Id | None = None
+    folder_id: Id | None = None
     where: tuple[str, ...] = ()
     order: str = "number"
     descending: bool = True

@@ -338,7 +338,7 @@ CREATE TABLE runs (
 	started_at BIGINT NOT NULL, 
 	ended_at BIGINT, 
 	heartbeat_at BIGINT NOT NULL, 
-	recorded_at BIGINT NOT NULL, 
+	recorded_at BIGINT NOT NULL, folder_id TEXT, content TEXT, 
 	PRIMARY KEY (organization, id)
 );
 CREATE INDEX runs_by_experiment ON runs (organization, experiment_id);
@@ -422,4 +422,33 @@ CREATE TABLE writers (
 	PRIMARY KEY (organization, id)
 );
 CREATE INDEX writers_by_run ON writers (organization, run_id);
-INSERT INTO alembic_version VALUES ('0003');
+CREATE TABLE annotations (
+	organization VARCHAR NOT NULL, 
+	id VARCHAR NOT NULL, 
+	run_id TEXT NOT NULL, 
+	seq BIGINT NOT NULL, 
+	text TEXT NOT NULL, 
+	metadata JSON NOT NULL, 
+	at BIGINT NOT NULL, 
+	actor JSON NOT NULL, 
+	content TEXT NOT NULL, 
+	recorded_at BIGINT NOT NULL, 
+	PRIMARY KEY (organization, id)
+);
+CREATE UNIQUE INDEX annotations_by_run ON annotations (organization, run_id, seq);
+CREATE TABLE folders (
+	organization VARCHAR NOT NULL, 
+	id VARCHAR NOT NULL, 
+	parent_id TEXT NOT NULL, 
+	name TEXT NOT NULL, 
+	seq BIGINT NOT NULL, 
+	actor JSON NOT NULL, 
+	content TEXT NOT NULL, 
+	recorded_at BIGINT NOT NULL, 
+	updated_at BIGINT NOT NULL, 
+	PRIMARY KEY (organization, id)
+);
+CREATE UNIQUE INDEX folders_by_parent ON folders (organization, parent_id, name);
+CREATE UNIQUE INDEX folders_by_seq ON folders (organization, seq);
+CREATE INDEX runs_by_folder ON runs (organization, folder_id, seq);
+INSERT INTO alembic_version VALUES ('0005');

@@ -1,6 +1,6 @@
 """The tables of runs and their points.
 
-``runs`` and ``media`` are written by the ledger. The others are written by ``points``, on the path that a training process
+``runs``, ``media``, ``folders`` and ``annotations`` are written by the ledger. The others are written by ``points``, on the path that a training process
 pays for: a batch of a writer becomes frames, statistics, text blobs and messages in one transaction, which also advances the
 writer's sequence number. ``silent`` marks a run that counts as crashed because nothing was heard of it. In statistics NULL
 stands for NaN, which a REAL column of SQLite cannot hold.
@@ -26,9 +26,11 @@ from autoresearch.store.columns import (
 __all__ = [
     "axes",
     "chunks",
+    "folders",
     "frames",
     "inbox",
     "media",
+    "run_annotations",
     "runs",
     "series",
     "summaries",
@@ -66,11 +68,48 @@ runs = sa.Table(
     moment("ended_at", null=True),
     moment("heartbeat_at"),
     moment("recorded_at"),
+    text("folder_id", null=True),
+    text("content", null=True),
     sa.Index("runs_by_number", "organization", "project", "number", unique=True),
     sa.Index("runs_by_seq", "organization", "seq", unique=True),
     sa.Index("runs_by_state", "organization", "project", "state", "number"),
     sa.Index("runs_by_experiment", "organization", "experiment_id"),
     sa.Index("runs_by_name", "organization", "project", "name"),
+    sa.Index("runs_by_folder", "organization", "folder_id", "seq"),
+)
+"""``content`` is the key of the request that made the run; NULL when its journal did."""
+
+folders = sa.Table(
+    "folders",
+    metadata,
+    organization(),
+    key("id"),
+    text("parent_id"),
+    text("name"),
+    whole("seq"),
+    json("actor"),
+    text("content"),
+    moment("recorded_at"),
+    moment("updated_at"),
+    sa.Index("folders_by_parent", "organization", "parent_id", "name", unique=True),
+    sa.Index("folders_by_seq", "organization", "seq", unique=True),
+)
+"""``parent_id`` is empty at the root, not NULL, so that names are told apart there as well."""
+
+run_annotations = sa.Table(
+    "annotations",
+    metadata,
+    organization(),
+    key("id"),
+    text("run_id"),
+    whole("seq"),
+    text("text"),
+    json("metadata"),
+    moment("at"),
+    json("actor"),
+    text("content"),
+    moment("recorded_at"),
+    sa.Index("annotations_by_run", "organization", "run_id", "seq", unique=True),
 )
 
 media = sa.Table(

@@ -23,6 +23,21 @@ _MOST_JSON = 4 * 1024 * 1024
 _MOST_DEFINITIONS = 1000
 _MOST_ERROR = 100_000
 
+_UNKNOWN = (
+    *(
+        "group",
+        "job_type",
+        "experiment_id",
+        "parent_id",
+        "folder_id",
+        "content",
+        "code",
+        "exit_code",
+        "error",
+    ),
+    "ended_at",
+)
+
 _LAST_MEDIA = sa.select(sa.func.max(run_schema.media.c.seq).label("seq")).where(
     run_schema.media.c.organization == sa.bindparam("organization"),
     run_schema.media.c.run_id == sa.bindparam("run_id"),
@@ -150,8 +165,7 @@ def begin(unit: Unit, run_id: str, body: _Body, at: float) -> Row:
 def _new() -> dict[str, Any]:
     """What is the same in every new row."""
     documents: dict[str, Any] = {"config": {}, "summary": {}, "definitions": [], "tags": [], "processes": {}}
-    unknown = ("group", "job_type", "experiment_id", "parent_id", "code", "exit_code", "error", "ended_at")
-    return {"state": "running", "silent": False, "note": "", **documents, **dict.fromkeys(unknown)}
+    return {"state": "running", "silent": False, "note": "", **documents, **dict.fromkeys(_UNKNOWN)}
 
 
 def opened(draft: Draft, row: Row, body: _Body) -> None:

@@ -1,4 +1,4 @@
-"""The embedded ledger as one thing: its five interfaces over one database and one object store."""
+"""The embedded ledger as one thing: its six interfaces over one database and one object store."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from autoresearch.briefs.facts import Facts
 from autoresearch.errors import NotFound
 from autoresearch.ledger.base import Artifacts, Ledger, Memory
 from autoresearch.ledger.local import briefing, cursors, memory, things
+from autoresearch.ledger.local.folders import LocalFolders
 from autoresearch.ledger.local.research import LocalResearch
 from autoresearch.ledger.local.runs import LocalRuns
 from autoresearch.ledger.local.snapshots import LocalSnapshots
@@ -118,6 +119,7 @@ class LocalLedger(Ledger):
         self.artifacts = LocalArtifacts(self)
         self.snapshots = LocalSnapshots(self)
         self.runs = LocalRuns(self)
+        self.folders = LocalFolders(self)
 
     @classmethod
     def open(cls, home: Path, *, actor: Actor | None = None) -> LocalLedger:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from autoresearch.errors import Conflict, NotFound
+from autoresearch.ledger.local import folder_tree
 from autoresearch.ledger.local.drafts import Draft
 from autoresearch.ledger.local.run_listing import row_of
 from autoresearch.ledger.local.run_views import points_sql
@@ -17,7 +18,7 @@ from autoresearch.store.points import Points
 
 __all__ = ["edit", "finish", "remove"]
 
-_SAID = ("name", "note", "group", "job_type", "tags", "config", "experiment_id")
+_SAID = ("name", "note", "group", "job_type", "tags", "config", "experiment_id", "folder_id")
 
 
 def edit(unit: Unit, has: Callable[[str], bool], request: RunEdit) -> None:
@@ -32,12 +33,15 @@ def edit(unit: Unit, has: Callable[[str], bool], request: RunEdit) -> None:
             f"Experiment {request.experiment_id!r} is not of project {row['project']!r}.",
             hint="Link a run to an experiment of its own project.",
         )
-    for name in ("name", "note", "group", "job_type", "experiment_id"):
+    if request.folder_id is not None:
+        folder_tree.one(unit, request.folder_id)
+    for name in ("name", "note", "group", "job_type", "experiment_id", "folder_id"):
         if getattr(request, name) is not None:
             draft.values[name] = getattr(request, name)
+    draft.values.update({name: "" if name == "note" else None for name in request.clear})
     draft.tag(request.add_tags, request.remove_tags)
-    if request.config is not None:
-        draft.merge("config", request.config)
+    if request.config is not None or request.remove_config:
+        draft.merge("config", request.config or {}, request.remove_config)
     changed = [name for name in _SAID if draft.values[name] != row[name]]
     if not changed:
         return
@@ -86,6 +90,7 @@ def remove(unit: Unit, run_id: str) -> None:
     sql = points_sql(unit)
     Points(sql.connection, sql.organization).remove(run_id)
     unit.rows.delete(run_schema.media, run_id=run_id)
+    unit.rows.delete(run_schema.run_annotations, run_id=run_id)
     unit.rows.delete(run_schema.runs, id=run_id)
     before = {"number": row["number"], "name": row["name"], "state": row["state"]}
     unit.event("run.removed", run_id, project=row["project"], before=before)

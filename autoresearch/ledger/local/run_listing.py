@@ -21,7 +21,7 @@ from autoresearch.research import matching
 from autoresearch.store import run_schema
 from autoresearch.store.rows import Row
 
-__all__ = ["find", "listed", "one", "row_of"]
+__all__ = ["find", "in_folder", "listed", "one", "row_of"]
 
 _r = run_schema.runs.c
 _MINE = (_r.organization == sa.bindparam("organization"),)
@@ -118,6 +118,7 @@ def _parts(candidates: Sequence[_Candidate]) -> list[list[str]]:
 
 def _where(query: RunQuery) -> dict[str, str]:
     given = {"state": query.state, "group": query.group, "experiment_id": query.experiment_id}
+    given["folder_id"] = query.folder_id
     return {name: value for name, value in given.items() if value is not None}
 
 
@@ -136,6 +137,20 @@ def _by_number(unit: Unit, query: RunQuery, limit: int, after: int | None) -> Pa
     rows = unit.rows.tuples(statement.order_by(order).limit(limit + 1), **values)
     following = str(rows[limit - 1].number) if len(rows) > limit else None
     return Page[Run].model_construct(items=run_views.runs(unit, rows[:limit]), next_cursor=following)
+
+
+def in_folder(unit: Unit, folder_id: str | None, *, limit: int, cursor: str | None) -> Page[Run]:
+    """A page of the runs that lie immediately in a folder or at the root, of all projects, the newest first."""
+    most, after = cursors.bounded(limit), cursors.whole(cursor)
+    place = _r.folder_id.is_(None) if folder_id is None else _r.folder_id == sa.bindparam("folder")
+    statement = _PLAIN.where(*_MINE, place)
+    if after is not None:
+        statement = statement.where(_r.seq < sa.bindparam("after", type_=sa.BigInteger))
+    values = {"folder": folder_id, "after": after}
+    given = {name: value for name, value in values.items() if value is not None}
+    rows = unit.rows.tuples(statement.order_by(_r.seq.desc()).limit(most + 1), **given)
+    following = str(row_of(unit, rows[most - 1].id)["seq"]) if len(rows) > most else None
+    return Page[Run].model_construct(items=run_views.runs(unit, rows[:most]), next_cursor=following)
 
 
 def _candidates(unit: Unit, query: RunQuery, conditions: Sequence[matching.Condition]) -> list[_Candidate]:

@@ -17,6 +17,7 @@ import pydantic_core
 import sqlalchemy as sa
 
 from autoresearch.errors import StoreCorrupt
+from autoresearch.ledger.local.folder_tree import paths_of
 from autoresearch.ledger.local.unit import Unit
 from autoresearch.records.experiment import Actor, Diff
 from autoresearch.records.run import Code, Definition, Media, Run
@@ -42,6 +43,7 @@ _AS_IT_IS = (
     "job_type",
     "experiment_id",
     "parent_id",
+    "folder_id",
     "exit_code",
     "error",
 )
@@ -138,7 +140,9 @@ def _complete(unit: Unit, found: Sequence[dict[str, Any]]) -> None:
     linked = sorted({values["experiment_id"] for values in found if values["experiment_id"] is not None})
     numbers = {row["id"]: row["number"] for row in unit.rows.run(_NUMBERS, ids=linked)} if linked else {}
     signs = heard(unit, [values["id"] for values in found if values["state"] == "running"])
+    paths = paths_of(unit, {values["folder_id"] for values in found})
     for values in found:
+        values["folder"] = paths.get(values["folder_id"])
         values["experiment_number"] = numbers.get(values["experiment_id"])
         if values["id"] in signs:
             values["heartbeat_at"] = max(values["heartbeat_at"], signs[values["id"]])

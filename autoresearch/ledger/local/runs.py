@@ -8,9 +8,18 @@ from typing import TYPE_CHECKING
 
 from autoresearch.errors import AutoresearchError, StoreError, StoreFull, StoreReadOnly
 from autoresearch.ledger.base import Runs
-from autoresearch.ledger.local import ingest, run_changes, run_listing, run_reading, run_views, settling
+from autoresearch.ledger.local import (
+    ingest,
+    run_annotations,
+    run_changes,
+    run_listing,
+    run_reading,
+    run_views,
+    settling,
+)
 from autoresearch.ledger.local.unit import Unit
 from autoresearch.records.base import Page
+from autoresearch.records.folder import Annotation, AnnotationRequest
 from autoresearch.records.run import (
     FinishRequest,
     LoggedLine,
@@ -71,7 +80,7 @@ class LocalRuns(Runs):
                 more = settling.settle(unit, self._ledger.objects.has, scope or {})
 
     @contextlib.contextmanager
-    def _reading(self, *, points_of: Sequence[str] = (), **scope: str) -> Iterator[Unit]:
+    def reading(self, *, points_of: Sequence[str] = (), **scope: str) -> Iterator[Unit]:
         """A read transaction in which every message is applied, and no tail of ``points_of`` is long."""
         with self._ledger.read() as unit:
             long = run_reading.long_tails(unit, points_of)
@@ -87,39 +96,40 @@ class LocalRuns(Runs):
             yield unit
 
     @contextlib.contextmanager
-    def _writing(self, **scope: str) -> Iterator[Unit]:
+    def writing(self, **scope: str) -> Iterator[Unit]:
+        """A write transaction after every message was applied."""
         self.settle(scope)
         with self._ledger.write() as unit:
             yield unit
 
     def run(self, run_id: str) -> Run:
-        with self._reading(id=run_id) as unit:
+        with self.reading(id=run_id) as unit:
             return run_listing.one(unit, run_id)
 
     def find(self, project: str, text: str) -> Run:
-        with self._reading(project=project) as unit:
+        with self.reading(project=project) as unit:
             return run_listing.find(unit, project, text)
 
     def runs(self, query: RunQuery, *, limit: int = 100, cursor: str | None = None) -> Page[Run]:
-        with self._reading(project=query.project) as unit:
+        with self.reading(project=query.project) as unit:
             return run_listing.listed(unit, query, limit=limit, cursor=cursor)
 
     def edit(self, request: RunEdit) -> Run:
-        with self._writing(id=request.run_id) as unit:
+        with self.writing(id=request.run_id) as unit:
             run_changes.edit(unit, self._ledger.objects.has, request)
             return run_listing.one(unit, request.run_id)
 
     def finish(self, request: FinishRequest) -> Run:
-        with self._writing(id=request.run_id) as unit:
+        with self.writing(id=request.run_id) as unit:
             run_changes.finish(unit, self._ledger.objects.has, request)
             return run_listing.one(unit, request.run_id)
 
     def remove(self, run_id: str) -> None:
-        with self._writing(id=run_id) as unit:
+        with self.writing(id=run_id) as unit:
             run_changes.remove(unit, run_id)
 
     def catalog(self, run_id: str) -> tuple[SeriesInfo, ...]:
-        with self._reading(id=run_id) as unit:
+        with self.reading(id=run_id) as unit:
             return run_reading.catalog(unit, run_id)
 
     def history(
@@ -135,7 +145,7 @@ class LocalRuns(Runs):
         limit: int = 10_000,
         cursor: str | None = None,
     ) -> History:
-        with self._reading(points_of=[run_id], id=run_id) as unit:
+        with self.reading(points_of=[run_id], id=run_id) as unit:
             return run_reading.history(
                 unit,
                 run_id,
@@ -156,7 +166,7 @@ class LocalRuns(Runs):
         first_step: int | None = None,
         last_step: int | None = None,
     ) -> tuple[Curve, ...]:
-        with self._reading(points_of=run_ids) as unit:
+        with self.reading(points_of=run_ids) as unit:
             return run_reading.sampled(
                 unit,
                 run_ids,
@@ -176,26 +186,42 @@ class LocalRuns(Runs):
         cursor: str | None = None,
         tail: bool = False,
     ) -> Page[LoggedLine]:
-        with self._reading(id=run_id) as unit:
+        with self.reading(id=run_id) as unit:
             return run_reading.lines(unit, run_id, names, limit=limit, cursor=cursor, tail=tail)
 
     def media(
         self, run_id: str, *, key: str | None = None, limit: int = 100, cursor: str | None = None
     ) -> Page[Media]:
-        with self._reading(id=run_id) as unit:
+        with self.reading(id=run_id) as unit:
             return run_reading.media(unit, run_id, key=key, limit=limit, cursor=cursor)
 
+    def add_annotation(self, request: AnnotationRequest) -> Annotation:
+        with self.writing(id=request.run_id) as unit:
+            return run_annotations.add(unit, request)
+
+    def annotations(
+        self,
+        run_id: str,
+        *,
+        since: float | None = None,
+        until: float | None = None,
+        limit: int = 100,
+        cursor: str | None = None,
+    ) -> Page[Annotation]:
+        with self.reading(id=run_id) as unit:
+            return run_annotations.listed(unit, run_id, since=since, until=until, limit=limit, cursor=cursor)
+
     def receipt(self, run_id: str, *, verify: bool = False) -> Receipt:
-        with self._reading(id=run_id) as unit:
+        with self.reading(id=run_id) as unit:
             run_listing.row_of(unit, run_id)
         # Numbers at one step are collapsed when the tail is compacted; without that the counts hold as well, apart.
         with contextlib.suppress(StoreError):
             self._compact(run_id, whole=True)
-        with self._reading(id=run_id) as unit:
+        with self.reading(id=run_id) as unit:
             return run_reading.receipt(unit, run_id, verify=verify)
 
     def compact(self, run_id: str) -> int:
-        with self._reading(id=run_id) as unit:
+        with self.reading(id=run_id) as unit:
             run_listing.row_of(unit, run_id)
         return self._compact(run_id, whole=True)
 
