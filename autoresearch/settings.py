@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 __all__ = ["MODES", "Settings", "detect_agent"]
 
-MODES = ("local", "offline", "disabled")
-"""Where a run goes: into the embedded store; into journals alone until ``sync``; nowhere."""
+MODES = ("online", "offline", "local", "disabled")
+"""Where a run goes: to the server; into journals alone until ``sync``; into the embedded store; nowhere."""
 
 _OURS = ("AUTORESEARCH_", "ARWANDB_")
 _PREFIXES = (*_OURS, "WANDB_")
@@ -45,7 +45,10 @@ class Settings:
         actor: Name of who acts, or None for the operating system's user.
         snapshot_max_file: Files above this many bytes are named in a snapshot, not stored.
         max_diff_bytes: Patches above this many bytes leave a marker with size and digest.
-        mode: One of ``MODES``.
+        base_url: Origin of the server, without a slash at its end; None for none.
+        api_key: The key that the server gave; None for none.
+        mode: One of ``MODES``; None where nothing says it.
+        finish_timeout: Seconds that the end of a run waits for its upload.
         system_metrics: Whether a run measures the machine.
         system_interval: Seconds between two of these measurements, at least 1.
         writer_id: Id of this process among the writers of a run, or None for a random one.
@@ -63,7 +66,10 @@ class Settings:
         self.actor = _first(env, "ACTOR")
         self.snapshot_max_file = _whole(env, "SNAPSHOT_MAX_FILE", 5 * 1024 * 1024)
         self.max_diff_bytes = _whole(env, "MAX_DIFF_BYTES", 1024 * 1024)
+        self.base_url = _origin(env)
+        self.api_key = _key(env)
         self.mode = _mode(env)
+        self.finish_timeout = _seconds(env, "FINISH_TIMEOUT", 60.0)
         self.system_metrics = _flag(env, "SYSTEM_METRICS", default=True)
         self.system_interval = max(1.0, _seconds(env, "SYSTEM_INTERVAL", 15.0))
         self.writer_id = _first(env, "WRITER_ID", _OURS)
@@ -122,7 +128,7 @@ def _flag(env: Mapping[str, str], name: str, *, default: bool) -> bool:
     return word in _TRUE
 
 
-def _mode(env: Mapping[str, str]) -> str:
+def _mode(env: Mapping[str, str]) -> str | None:
     ours = _first(env, "MODE", _OURS)
     if ours is not None and ours not in MODES:
         raise Invalid(f"AUTORESEARCH_MODE is {ours!r}.", hint=f"Use one of {', '.join(MODES)}.")
@@ -130,4 +136,35 @@ def _mode(env: Mapping[str, str]) -> str:
         return ours
     # Of another tracker's modes only those count that mean the same here.
     foreign = env.get("WANDB_MODE", "")
-    return foreign if foreign in {"offline", "disabled"} else "local"
+    return foreign if foreign in {"offline", "disabled"} else None
+
+
+def _origin(env: Mapping[str, str]) -> str | None:
+    text = _first(env, "BASE_URL")
+    if text is None:
+        return None
+    scheme, _, rest = text.rstrip("/").partition("://")
+    host = rest.partition("/")[0]
+    plain = text.isascii() and text.isprintable() and not any(sign in text for sign in " @?#\\")
+    if scheme not in {"http", "https"} or not host or not plain or not _is_port(host):
+        shown = "".join(text.rpartition("@")[1:])  # what stands before an @ may be a password
+        raise Invalid(
+            f"AUTORESEARCH_BASE_URL is {shown!r}, which is not the address of a server.",
+            hint="Give scheme, host and port alone, such as https://research.example.org or http://127.0.0.1:8090.",
+        )
+    return f"{scheme}://{rest}"
+
+
+def _is_port(host: str) -> bool:
+    port = host.rpartition("]")[2].partition(":")[2] if "[" in host else host.partition(":")[2]
+    return (not port and not host.endswith(":")) or (port.isdigit() and 0 < int(port) < 65536)
+
+
+def _key(env: Mapping[str, str]) -> str | None:
+    text = _first(env, "API_KEY")
+    if text is not None and not (text.isascii() and text.isprintable() and " " not in text):
+        raise Invalid(
+            "AUTORESEARCH_API_KEY has a space, a line break or a letter that no key has.",
+            hint="Copy it again, without quotes.",
+        )
+    return text

@@ -152,7 +152,7 @@ class Workspace:
             StoreError: The store cannot be used; the journals keep everything.
         """
         flush_active()
-        return recovered(spools(str(self.home))[:1], str(self.home))
+        return recovered(spools(str(self.home))[:1], (str(self.home), None))
 
     # Goal and session
 

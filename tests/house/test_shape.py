@@ -25,7 +25,7 @@ BOUNDARIES: dict[str, tuple[int, str]] = {
         1,
         "a background thread: a run without its code is better than none",
     ),
-    "autoresearch/track/live/keeper.py": (1, "a background thread: training goes on"),
+    "autoresearch/track/live/keeper.py": (2, "a background thread: training goes on, and ends"),
     "autoresearch/track/media.py": (1, "code of a foreign object runs while it is encoded"),
     "autoresearch/track/tracebacks.py": (2, "code of a foreign exception runs, and its report must come"),
 }

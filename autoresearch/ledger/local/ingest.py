@@ -151,6 +151,14 @@ class LocalIngest:
         """Say that a writer lives although it has logged nothing."""
         self._write(lambda connection: beat(connection, self.organization, run, writer))
 
+    def pause(self) -> float:
+        """Seconds for which a new attempt makes no sense: none."""
+        return 0.0
+
+    def answered(self) -> float:
+        """When it answered last, by the monotonic clock: always."""
+        return time.monotonic()
+
     def close(self) -> None:
         """Let go of the connection; the next use opens another."""
         with self._lock:

@@ -64,7 +64,8 @@ def init(
         flush_interval: Seconds between two drains into the store; 2 when left out.
         capture_console: Whether to keep what the script prints.
         capture_code: Whether to keep commit and uncommitted change.
-        mode: ``local``, ``offline`` (journals alone, until ``sync``) or ``disabled``; else AUTORESEARCH_MODE.
+        mode: ``online``, ``offline`` (journals alone, until ``sync``), ``local`` or ``disabled``; else AUTORESEARCH_MODE, else
+            online where a server and a key are set.
         read_only: Open the run that ``resume`` names to be read; whatever would change it is refused.
         home: Folder of the embedded store; else AUTORESEARCH_HOME, else ``~/.autoresearch``.
 
@@ -132,7 +133,9 @@ def define_metric(
 
 
 def sync(path: str | os.PathLike[str] | None = None, *, home: str | os.PathLike[str] | None = None) -> Synced:
-    """Bring into the store what journals hold: of offline runs, and of processes that died. Each point is counted once.
+    """Bring to the server, or without one into the store, what journals hold: of offline runs, and of processes that died.
+
+    Each point is counted once, however often it is called.
 
     Args:
         path: A folder of journals that came from elsewhere; those of the store's own home when left out.

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from autoresearch.journal.writer import Writer
     from autoresearch.ledger.local.ingest import LocalIngest
     from autoresearch.settings import Settings
+    from autoresearch.track.live.sending import Sender
 
 __all__ = ["Crew", "Telemetry"]
 
@@ -33,6 +34,7 @@ class Crew:
         home: Folder of the store.
         ingest: Where the points go; None to leave them in the journal.
         interval: Seconds between two drains.
+        limit: Seconds that the end waits for the upload to a server; None where no network is between.
     """
 
     def __init__(
@@ -40,14 +42,16 @@ class Crew:
         writer: Writer,
         folder: str,
         home: str,
-        ingest: LocalIngest | None,
+        ingest: LocalIngest | Sender | None,
         *,
         interval: float | None = None,
+        limit: float | None = None,
     ) -> None:
         self._writer = writer
         self._home = home
         self._ingest = ingest
         self._interval = INTERVAL if interval is None else interval
+        self._limit = limit
         self._folder = folder
         self._keeper = self._new_keeper()
         self._console: Any = None
@@ -81,14 +85,21 @@ class Crew:
 
         Raises:
             StoreError: The store cannot be used.
+            Unavailable: The server does not answer.
         """
         self._keeper.flush()
+
+    def sent(self) -> int:
+        """How many records of this process the server is known to keep."""
+        reached = getattr(self._ingest, "reached", None)
+        return reached(self._writer.id) if reached is not None else 0
 
     def finish(self, message: Mapping[str, Any]) -> None:
         """Say how the run ended, close the journal, and bring it into the store.
 
         Raises:
             StoreError: The store cannot be used; the journal keeps everything.
+            Unavailable: The server has not got everything; the journal keeps it.
         """
         if self._code is not None:
             self._code.wait()
@@ -96,17 +107,26 @@ class Crew:
             self._telemetry.stop()
         if self._console is not None:
             self._console.stop()
-        self._keeper.stop()
+        if self._limit is None:
+            self._keeper.stop()
         counts = {"records": self._writer.records, "points": self._writer.points}
         self._writer.message({**message, **counts})
         # The lock of the journal is kept until it is drained, or a neighbour would take it for that of a dead process.
         self._writer.seal()
         try:
-            self._keeper.finish()
+            if self._limit is None:
+                self._keeper.finish()
+            else:
+                self._send(self._limit)
         finally:
             self._writer.close()
             if self._ingest is not None:
                 self._ingest.close()
+
+    def _send(self, limit: float) -> None:
+        trouble = self._keeper.send(limit)
+        if trouble is not None:
+            raise trouble
 
     def store_media(self, key: str, value: Any, step: int, labels: Mapping[str, str]) -> bool:
         """Store an image, table, histogram or file, then say so in the journal; False when it cannot be taken."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 
-from autoresearch.errors import AutoresearchError, StoreCorrupt
+from autoresearch.errors import AutoresearchError, Conflict, StoreCorrupt, TooLarge, Unavailable
 from autoresearch.journal.layout import DAMAGED, segment_name
 from autoresearch.journal.locks import adopt, dead, segments
 from autoresearch.journal.reader import Reader
@@ -13,13 +13,17 @@ from autoresearch.series.batch import Batch, Message
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from autoresearch.ledger.local.ingest import LocalIngest
+    from autoresearch.track.live.sending import Sender
 
 __all__ = ["LOCAL", "OFFLINE", "Taken", "adopt_all", "drain", "spools"]
 
 LOCAL = "journals"
 OFFLINE = "offline"
 _ENDS = frozenset(("finish", "leave", "vanished"))
+_WINDOW, _LEAST_WINDOW = 4 << 20, 64 << 10
 
 
 class Taken:
@@ -46,7 +50,7 @@ def spools(home: str) -> tuple[str, str]:
     return os.path.join(home, LOCAL), os.path.join(home, OFFLINE)
 
 
-def drain(reader: Reader, ingest: LocalIngest, *, final: bool = False) -> int:
+def drain(reader: Reader, ingest: LocalIngest | Sender, *, final: bool = False) -> int:
     """Store what a journal has beyond what is stored, and free the segments that are done; answers how many points.
 
     Args:
@@ -55,29 +59,62 @@ def drain(reader: Reader, ingest: LocalIngest, *, final: bool = False) -> int:
         final: Whether the writer is gone: everything is then checked, and a torn tail is its end.
     """
     points = 0
-    after = ingest.position(reader.writer)
-    for batch in reader.batches(after, final=final):
-        after = ingest.ingest(batch)
+
+    def count(batch: Batch) -> None:
+        nonlocal points
         points += batch.points
-    reader.release(after)
+
+    reader.release(_brought(reader, ingest, count, final=final))
     return points
 
 
-def adopt_all(folder: str, ingest: LocalIngest, taken: Taken | None = None) -> Taken:
+def _brought(
+    reader: Reader, ingest: LocalIngest | Sender, took: Callable[[Batch], None], *, final: bool
+) -> int:
+    """Hand over everything beyond what is stored; answers up to where it is stored then."""
+    most = _WINDOW
+    while True:
+        after = ingest.position(reader.writer)
+        try:
+            for batch in reader.batches(after, most_bytes=most, final=final):
+                after = ingest.ingest(batch)
+                took(batch)
+        except TooLarge:
+            if most <= _LEAST_WINDOW:
+                raise
+            most //= 4
+        except Conflict as error:
+            # An attempt whose answer was lost has arrived after all: what is beyond it goes on from there.
+            reached = error.details.get("sequence")
+            if not isinstance(reached, int) or reached <= after:
+                raise
+        else:
+            return after
+
+
+def adopt_all(folder: str, ingest: LocalIngest | Sender, taken: Taken | None = None) -> Taken:
     """Bring the journals of dead writers to their end, each by one process alone.
 
-    A journal that cannot be read now (a newer version, a disk that is full) stays as it is, and is named.
+    A journal that cannot be read now (a newer version, a disk that is full) stays as it is, and is named. Where the server
+    does not answer, all of them stay.
     """
     taken = taken or Taken()
-    for writer in dead(folder):
+    waiting = dead(folder)
+    for place, writer in enumerate(waiting):
         try:
             _adopt(folder, writer, ingest, taken)
+        except Unavailable as error:
+            count = len(waiting) - place
+            taken.left.append(
+                f"{count} journal{'s wait' if count > 1 else ' waits'} to be sent: {error.message}"
+            )
+            break
         except AutoresearchError as error:
             taken.left.append(f"Journal {writer}: {error.message}")
     return taken
 
 
-def _adopt(folder: str, writer: str, ingest: LocalIngest, taken: Taken) -> None:
+def _adopt(folder: str, writer: str, ingest: LocalIngest | Sender, taken: Taken) -> None:
     with adopt(folder, writer) as held:
         if not held:
             return
@@ -85,13 +122,16 @@ def _adopt(folder: str, writer: str, ingest: LocalIngest, taken: Taken) -> None:
         if not _names_its_run(reader):
             taken.faults.append(_put_aside(folder, writer))
             return
-        after, seen, ended = ingest.position(writer), 0.0, False
-        for batch in reader.batches(after, final=True):
-            after = ingest.ingest(batch)
+        seen, ended = 0.0, False
+
+        def took(batch: Batch) -> None:
+            nonlocal seen, ended
             taken.points += batch.points
             ended = ended or any(message.body.get("op") in _ENDS for message in batch.messages)
             seen = max(seen, _latest(batch))
             taken.faults.extend(batch.faults)
+
+        after = _brought(reader, ingest, took, final=True)
         if not ended:
             # The ledger ignores this for a writer whose end it knows already.
             body = {"op": "vanished", "at": seen or time.time()}

@@ -8,7 +8,7 @@ import threading
 import time
 import warnings
 
-from autoresearch.errors import AutoresearchError
+from autoresearch.errors import AutoresearchError, Unavailable
 from autoresearch.journal.reader import Reader
 from autoresearch.track.live.draining import adopt_all, drain
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from autoresearch.journal.writer import Writer
     from autoresearch.ledger.local.ingest import LocalIngest
+    from autoresearch.track.live.sending import Sender
 
 __all__ = ["INTERVAL", "Keeper"]
 
@@ -26,6 +27,8 @@ INTERVAL = 2.0
 
 _BEAT = 30.0
 _AT_ONCE = 1_000_000
+_SILENCE = 10.0
+"""Seconds after which the end of a run gives up on a server that has not answered once meanwhile."""
 
 
 class Keeper:
@@ -43,7 +46,7 @@ class Keeper:
         self,
         writer: Writer,
         folder: str,
-        ingest: LocalIngest | None,
+        ingest: LocalIngest | Sender | None,
         *,
         interval: float = INTERVAL,
         before: Callable[[], None] = lambda: None,
@@ -76,6 +79,7 @@ class Keeper:
 
         Raises:
             StoreError: The store cannot be used; the journal keeps what it has.
+            Unavailable: The server does not answer; the journal keeps what it has.
         """
         self._before()
         if self.ingest is None or self.writer.place == "memory":
@@ -94,7 +98,7 @@ class Keeper:
                 self._compact(self.ingest)
         return points
 
-    def _give_sign(self, ingest: LocalIngest, *, logged: bool) -> None:
+    def _give_sign(self, ingest: LocalIngest | Sender, *, logged: bool) -> None:
         """Say that the run lives, where what it logs has not said so for a while."""
         now = time.monotonic()
         if logged:
@@ -114,7 +118,46 @@ class Keeper:
                 self._compact(self.ingest)
         adopt_all(self.folder, self.ingest)
 
-    def _compact(self, ingest: LocalIngest) -> None:
+    def send(self, limit: float) -> AutoresearchError | None:
+        """The same with a server, for at most ``limit`` seconds; answers what was in the way, None when all is sent.
+
+        It works on a thread of its own, so that nothing a network does can hold the script longer.
+        """
+        until = time.monotonic() + limit
+        self._stopped.set()
+        self.writer.wanted.set()
+        trouble: list[AutoresearchError | None] = [
+            Unavailable(
+                f"The upload took longer than {limit:g} seconds.", hint="Raise AUTORESEARCH_FINISH_TIMEOUT."
+            )
+        ]
+        worker = threading.Thread(target=self._send, args=(until, trouble), name="autoresearch", daemon=True)
+        worker.start()
+        worker.join(limit)
+        return trouble[0]
+
+    def _send(self, until: float, trouble: list[AutoresearchError | None]) -> None:
+        began = time.monotonic()
+        while self.ingest is not None:
+            try:
+                with self._draining:
+                    drain(self._reader, self.ingest)
+            except AutoresearchError as error:
+                trouble[0] = error
+                pause = self.ingest.pause()
+                silent = max(began, self.ingest.answered()) + _SILENCE
+                if not error.retryable or time.monotonic() + pause > min(until, silent):
+                    return
+                time.sleep(pause)
+            except Exception as error:  # noqa: BLE001  a background thread, and the end of a run: the journal keeps everything
+                trouble[0] = Unavailable(f"{type(error).__name__}: {error}.")
+                return
+            else:
+                trouble[0] = None
+                adopt_all(self.folder, self.ingest)
+                return
+
+    def _compact(self, ingest: LocalIngest | Sender) -> None:
         while ingest.compact(self.writer.run, _AT_ONCE):
             pass
 
@@ -134,7 +177,8 @@ class Keeper:
             if not adopted and self.ingest is not None:
                 self._guarded(self._adopt)
                 adopted = True
-            due = time.monotonic() + self.interval
+            pause = 0.0 if self.ingest is None else self.ingest.pause()
+            due = time.monotonic() + max(self.interval, pause)
 
     def _adopt(self) -> None:
         if self.ingest is not None:

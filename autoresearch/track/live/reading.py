@@ -3,45 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 from autoresearch.ledger.base import Runs, every
-from autoresearch.ledger.local.ledger import LocalLedger
 from autoresearch.series.curve import Curve, number_out
+from autoresearch.track.live.resuming import Where, opened
 
 __all__ = ["configs", "metric_data", "metric_paths", "string_data", "string_paths"]
 
 
-@contextmanager
-def _opened(home: str) -> Iterator[LocalLedger]:
-    with LocalLedger.open(Path(home)) as ledger:
-        yield ledger
-
-
-def metric_paths(home: str, run_id: str) -> list[str]:
+def metric_paths(where: Where, run_id: str) -> list[str]:
     """Names of the metrics that have points."""
-    return _paths(home, run_id, "metric")
+    return _paths(where, run_id, "metric")
 
 
-def string_paths(home: str, run_id: str) -> list[str]:
+def string_paths(where: Where, run_id: str) -> list[str]:
     """Names of the text series that have entries."""
-    return _paths(home, run_id, "text")
+    return _paths(where, run_id, "text")
 
 
-def _paths(home: str, run_id: str, kind: str) -> list[str]:
-    with _opened(home) as ledger:
+def _paths(where: Where, run_id: str, kind: str) -> list[str]:
+    with opened(where) as ledger:
         return sorted({info.name for info in ledger.runs.catalog(run_id) if info.kind == kind})
 
 
 def metric_data(
-    home: str, run_id: str, path: str, window: tuple[int | None, int | None], max_points: int | None
+    where: Where, run_id: str, path: str, window: tuple[int | None, int | None], max_points: int | None
 ) -> dict[str, Any]:
     """Points of one metric; ``downsampled`` says whether some were left out."""
     names, (first, last) = [path], window
-    with _opened(home) as ledger:
+    with opened(where) as ledger:
         runs = ledger.runs
         if max_points is None:
             curves = tuple(_pages(runs, run_id, names, window))
@@ -67,9 +59,9 @@ def _merged(curves: tuple[Curve, ...]) -> list[Any]:
     return sorted((point for curve in curves for point in curve), key=lambda point: point.step)
 
 
-def string_data(home: str, run_id: str, path: str, limit: int, offset: int) -> dict[str, Any]:
+def string_data(where: Where, run_id: str, path: str, limit: int, offset: int) -> dict[str, Any]:
     """Entries of one text series in order."""
-    with _opened(home) as ledger:
+    with opened(where) as ledger:
         runs = ledger.runs
         total = sum(info.points for info in runs.catalog(run_id) if info.kind == "text" and info.name == path)
         lines = every(lambda cursor: runs.lines(run_id, [path], limit=1000, cursor=cursor))
@@ -77,7 +69,7 @@ def string_data(home: str, run_id: str, path: str, limit: int, offset: int) -> d
     return {"path": path, "points": points, "total": total}
 
 
-def configs(home: str, run_id: str) -> dict[str, Any]:
+def configs(where: Where, run_id: str) -> dict[str, Any]:
     """The configuration as it is stored."""
-    with _opened(home) as ledger:
+    with opened(where) as ledger:
         return ledger.runs.run(run_id).config

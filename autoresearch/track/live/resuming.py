@@ -2,32 +2,60 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from autoresearch.errors import UsageError
+from autoresearch.ledger.base import Ledger
 from autoresearch.ledger.local.ingest import LocalIngest
 from autoresearch.ledger.local.ledger import LocalLedger
 from autoresearch.records.run import Run
 from autoresearch.track.live.draining import adopt_all, spools
+from autoresearch.track.live.sending import Sender
 
-__all__ = ["standing_of", "stored_run"]
+if TYPE_CHECKING:
+    from autoresearch.track.live.servers import Server
+
+__all__ = ["Where", "ingest_of", "opened", "standing_of", "stored_run"]
+
+Where = tuple[str, "Server | None"]
+"""A home, and the server whose runs are meant; None for those of the embedded store in that home."""
 
 
-def stored_run(ref: str, project: str, home: str) -> Run:
+@contextlib.contextmanager
+def opened(where: Where) -> Iterator[Ledger]:
+    """The ledger that has the runs."""
+    home, server = where
+    with LocalLedger.open(Path(home)) if server is None else _remote(server) as ledger:
+        yield ledger
+
+
+def _remote(server: Server) -> Ledger:
+    raise UsageError(
+        f"Runs of {server.url} cannot be read back from here.", hint="Read them where the server runs."
+    )
+
+
+def stored_run(ref: str, project: str, where: Where) -> Run:
     """The run that is meant, with what a dead process of it left in its journal.
 
     Raises:
         NotFound: There is no such run.
         Conflict: Several runs fit.
+        Unavailable: The server does not answer.
     """
-    _gather(home)
-    with LocalLedger.open(Path(home)) as ledger:
+    _gather(where)
+    with opened(where) as ledger:
         return ledger.runs.find(project, ref)
 
 
-def standing_of(ref: str, project: str, home: str) -> tuple[str, str, int]:
+def standing_of(ref: str, project: str, where: Where) -> tuple[str, str, int]:
     """Id and name of the run that is meant, and the step that comes next; raises as ``stored_run`` does."""
-    run = stored_run(ref, project, home)
-    with LocalLedger.open(Path(home)) as ledger:
+    run = stored_run(ref, project, where)
+    with opened(where) as ledger:
         steps = [
             info.last_step
             for info in ledger.runs.catalog(run.id)
@@ -36,8 +64,15 @@ def standing_of(ref: str, project: str, home: str) -> tuple[str, str, int]:
     return run.id, run.name, max(steps, default=-1) + 1
 
 
-def _gather(home: str) -> None:
-    ingest = LocalIngest(home)
+def ingest_of(where: Where) -> LocalIngest | Sender:
+    """Where the journals of a home go."""
+    home, server = where
+    return LocalIngest(home) if server is None else Sender(server, objects=(os.path.join(home, "objects"),))
+
+
+def _gather(where: Where) -> None:
+    home, _ = where
+    ingest = ingest_of(where)
     try:
         adopt_all(spools(home)[0], ingest)
     finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import warnings
 
 from autoresearch.errors import AutoresearchError, Conflict, Invalid
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from autoresearch.journal.writer import Writer
     from autoresearch.series.batch import Labels
     from autoresearch.track.live.crew import Crew
+    from autoresearch.track.live.servers import Server
 
 __all__ = ["LEVELS", "STATES", "Run"]
 
@@ -36,7 +38,7 @@ class Run:
         name: For people.
         project: Project that it belongs to.
         url: Page of the run on its server; None while it has none.
-        mode: ``local``, ``offline``, ``disabled``, or ``read-only``.
+        mode: ``online``, ``local``, ``offline``, ``disabled``, or ``read-only``.
         state: ``running``, or how it ended.
         config: What was set, as a dictionary; changes are recorded.
         summary: What the run says of itself at its end, as a dictionary; changes are recorded.
@@ -51,18 +53,20 @@ class Run:
         mode: str,
         home: str,
         config: Mapping[str, Any],
+        server: Server | None = None,
         writer: Writer | None = None,
         crew: Crew | None = None,
     ) -> None:
         self.id = id
         self.name = name
         self.project = project
-        self.url: str | None = None
+        self.url = None if server is None else f"{server.url}/runs/{id}"
         self.mode = mode
         self.home = home
         self.state = "running"
         self.config = Values(self._tell, "config", config)
         self.summary = Values(self._tell, "summary")
+        self._server = server
         self._writer = writer
         self._crew = crew
         self._ending: Ending | None = None
@@ -167,7 +171,7 @@ class Run:
         from autoresearch.track.live import reading
 
         self.flush()
-        return reading.metric_paths(self.home, self.id)
+        return reading.metric_paths((self.home, self._server), self.id)
 
     def get_metric_data(
         self,
@@ -180,28 +184,28 @@ class Run:
         from autoresearch.track.live import reading
 
         self.flush()
-        return reading.metric_data(self.home, self.id, path, (step_min, step_max), max_points)
+        return reading.metric_data((self.home, self._server), self.id, path, (step_min, step_max), max_points)
 
     def get_string_paths(self) -> list[str]:
         """Names of the text series that have entries."""
         from autoresearch.track.live import reading
 
         self.flush()
-        return reading.string_paths(self.home, self.id)
+        return reading.string_paths((self.home, self._server), self.id)
 
     def get_string_data(self, path: str, limit: int = 1000, offset: int = 0) -> dict[str, Any]:
         """Entries of one text series: ``{"path", "points": [{"step", "value"}], "total"}``."""
         from autoresearch.track.live import reading
 
         self.flush()
-        return reading.string_data(self.home, self.id, path, limit, offset)
+        return reading.string_data((self.home, self._server), self.id, path, limit, offset)
 
     def get_configs(self) -> dict[str, Any]:
         """The configuration as it is stored."""
         from autoresearch.track.live import reading
 
         self.flush()
-        return reading.configs(self.home, self.id)
+        return reading.configs((self.home, self._server), self.id)
 
     # Its life
 
@@ -210,6 +214,7 @@ class Run:
 
         Raises:
             StoreError: The store cannot be used; the journal keeps what it has.
+            Unavailable: The server does not answer; the journal keeps what it has.
         """
         if self._crew is not None and self.state == "running":
             self._crew.flush()
@@ -218,6 +223,9 @@ class Run:
         self, status: str = "finished", *, exit_code: int | None = None, error: str | None = None
     ) -> None:
         """End the run and bring everything into the store; ending it again does nothing.
+
+        With a server it waits for the upload, at most AUTORESEARCH_FINISH_TIMEOUT seconds, and says on standard error what
+        remains and how to send it.
 
         Args:
             status: ``finished``, ``failed``, ``crashed`` or ``killed``.
@@ -239,17 +247,37 @@ class Run:
         try:
             self._crew.finish({"op": "finish", "state": status, "exit_code": exit_code, "error": error})
         except AutoresearchError as problem:
-            kept = self._writer is not None and self._writer.place != "memory"
-            said = (
-                "is kept in its journal alone, from which the next command of autoresearch brings it into the store"
-                if kept
-                else "could not be stored"
+            self._say_what_is_left(problem)
+
+    def _say_what_is_left(self, problem: AutoresearchError) -> None:
+        kept = self._writer is not None and self._writer.place != "memory"
+        if self._server is not None and kept:
+            self._say_what_waits(problem)
+            return
+        said = (
+            "is kept in its journal alone, from which the next command of autoresearch brings it into the store"
+            if kept
+            else "could not be stored"
+        )
+        warnings.warn(
+            f"Run {self.id} ended, and {said}: {problem.message} {problem.hint}",
+            RuntimeWarning,
+            stacklevel=3,
+        )
+
+    def _say_what_waits(self, problem: AutoresearchError) -> None:
+        if self._writer is None or self._crew is None or sys.stderr is None:
+            return
+        total = self._writer.records
+        left = max(0, total - self._crew.sent())
+        try:
+            sys.stderr.write(
+                f"autoresearch: Run {self.name!r} ended, and {left:,} of its {total:,} records wait in {self._writer.folder}. "
+                f"{problem.message} {problem.hint}\n"
+                "autoresearch: Nothing is lost; this sends them: autoresearch sync\n"
             )
-            warnings.warn(
-                f"Run {self.id} ended, and {said}: {problem.message} {problem.hint}",
-                RuntimeWarning,
-                stacklevel=2,
-            )
+        except (OSError, ValueError):
+            return  # standard error is closed: nobody would read it
 
     def close(self) -> None:
         """The same as ``finish()``."""

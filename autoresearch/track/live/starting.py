@@ -5,17 +5,19 @@ from __future__ import annotations
 import os
 import sys
 import time
+import warnings
 
-from autoresearch.errors import Invalid, NotFound
+from autoresearch.errors import Invalid, NotFound, Unavailable
 from autoresearch.journal.writer import Writer
 from autoresearch.records.ids import is_id, new_id
 from autoresearch.records.words import clean_line
-from autoresearch.settings import MODES, Settings
+from autoresearch.settings import Settings
 from autoresearch.store.homes import make_home
 from autoresearch.track.live.crew import Crew
 from autoresearch.track.live.draining import spools
 from autoresearch.track.live.names import new_name
 from autoresearch.track.live.run import Run
+from autoresearch.track.live.servers import mode_of, required_server
 from autoresearch.track.live.values import as_mapping, plain_values
 from autoresearch.track.place import project_of
 from autoresearch.track.whoami import who
@@ -24,6 +26,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
+
+    from autoresearch.track.live.resuming import Where
+    from autoresearch.track.live.servers import Server
 
 __all__ = ["begin"]
 
@@ -39,14 +44,16 @@ def begin(*, mode: str | None, home: Any, project: str | None, read_only: bool, 
         NotFound: The run to resume is not there.
     """
     settings = Settings()
-    mode = _mode(mode or settings.mode)
-    place, here = os.path.abspath(home or settings.home), os.getcwd()
+    root, here = os.path.abspath(home or settings.home), os.getcwd()
+    mode = mode_of(settings, root, mode)
+    server = required_server(settings, root) if mode == "online" else None
+    place = root if server is None else server.home
     called = project_of(here, project or settings.project)
     resume, named = wanted["resume"], wanted["id"] or settings.run_id
     if read_only:
-        return _opened(resume or named, called, place)
+        return _opened(resume or named, called, place, server)
     values, interval = as_mapping(wanted["config"]), _interval(wanted["flush_interval"])
-    run_id, known, step = _identity(named, resume, called, place)
+    run_id, known, step = _identity(named, resume, called, (place, server))
     name = _line("name", wanted["name"]) or known or new_name()
     opening = _opening(settings, here, wanted) | {
         "project": called,
@@ -59,19 +66,28 @@ def begin(*, mode: str | None, home: Any, project: str | None, read_only: bool, 
         "project": called,
         "mode": mode,
         "home": place,
+        "server": server,
         "config": values,
     }
     if mode == "disabled":
         return Run(**described)
-    writer = _writer(
-        spools(place)[mode == "offline"], place, run_id, wanted["writer_id"] or settings.writer_id
-    )
+    if server is not None:
+        _made(root)
+    named_writer = wanted["writer_id"] or settings.writer_id
+    writer = _writer(spools(place)[mode == "offline"], place, run_id, named_writer)
     writer.message(opening)
     writer.step = step
-    crew = Crew(writer, writer.folder, place, _ingest(place, mode), interval=interval)
-    run = Run(**described, writer=writer, crew=crew)
+    limit = None if server is None else settings.finish_timeout
+    crew = Crew(writer, writer.folder, place, _ingest(place, mode, server), interval=interval, limit=limit)
+    return _begun(Run(**described, writer=writer, crew=crew), crew, settings, here, wanted)
+
+
+def _begun(run: Run, crew: Crew, settings: Settings, folder: str, wanted: Mapping[str, Any]) -> Run:
+    """The run, with everybody at work for it."""
     console, code = wanted["capture_console"], wanted["capture_code"]
-    crew.start(settings, work_folder=here, console=console, code=code, telemetry=_telemetry(settings, wanted))
+    crew.start(
+        settings, work_folder=folder, console=console, code=code, telemetry=_telemetry(settings, wanted)
+    )
     run.watch()
     return run
 
@@ -101,39 +117,47 @@ def _opening(settings: Settings, folder: str, wanted: Mapping[str, Any]) -> dict
 
 
 def _writer(folder: str, home: str, run_id: str, named: str | None) -> Writer:
-    try:  # noqa: SIM105  contextlib is not loaded yet
-        make_home(home)
-    except OSError:
-        pass  # the journal speaks of a place that cannot be written, and the run goes on in memory
+    _made(home)
     # A name may come from the environment of several processes, or be used again by the next start; a writer is new each time.
     return Writer(folder, run_id, writer=named and f"{named}-{os.urandom(4).hex()}")
 
 
-def _opened(ref: object, project: str, home: str) -> Run:
+def _made(home: str) -> None:
+    try:  # noqa: SIM105  contextlib is not loaded yet
+        make_home(home)
+    except OSError:
+        pass  # the journal speaks of a place that cannot be written, and the run goes on in memory
+
+
+def _opened(ref: object, project: str, home: str, server: Server | None) -> Run:
     if not isinstance(ref, str):
         raise Invalid("read_only was given without a run.", hint="Name the run: resume=… or id=….")
     from autoresearch.track.live.resuming import stored_run
 
-    found = stored_run(ref, project, home)
+    found = stored_run(ref, project, (home, server))
     run = Run(
-        id=found.id, name=found.name, project=found.project, mode="read-only", home=home, config=found.config
+        id=found.id,
+        name=found.name,
+        project=found.project,
+        mode="read-only",
+        home=home,
+        server=server,
+        config=found.config,
     )
     run.state = found.state
     return run
 
 
-def _ingest(home: str, mode: str) -> Any:
+def _ingest(home: str, mode: str, server: Server | None) -> Any:
     if mode == "offline":
         return None
+    if server is not None:
+        from autoresearch.track.live.sending import Sender
+
+        return Sender(server)
     from autoresearch.ledger.local.ingest import LocalIngest
 
     return LocalIngest(home)
-
-
-def _mode(mode: str) -> str:
-    if mode not in MODES:
-        raise Invalid(f"mode was {mode!r}.", hint=f"Use one of {', '.join(MODES)}.")
-    return mode
 
 
 def _interval(seconds: float | None) -> float | None:
@@ -144,7 +168,7 @@ def _interval(seconds: float | None) -> float | None:
     return float(seconds)
 
 
-def _identity(wanted: str | None, resume: object, project: str, home: str) -> tuple[str, str | None, int]:
+def _identity(wanted: str | None, resume: object, project: str, where: Where) -> tuple[str, str | None, int]:
     """Id, known name and next step of the run that begins or goes on."""
     if wanted is not None and not is_id(wanted):
         raise Invalid(
@@ -154,13 +178,21 @@ def _identity(wanted: str | None, resume: object, project: str, home: str) -> tu
     if isinstance(resume, str):
         from autoresearch.track.live.resuming import standing_of
 
-        return standing_of(resume, project, home)
+        return standing_of(resume, project, where)
     if resume and wanted is not None:
         from autoresearch.track.live.resuming import standing_of
 
         try:
-            return standing_of(wanted, project, home)
+            return standing_of(wanted, project, where)
         except NotFound:  # the first time, of a script that says this each time
+            return wanted, None, 0
+        except Unavailable as error:
+            warnings.warn(
+                f"Whether run {wanted} has steps already is not known, and they count from 0 here unless log() is given a "
+                f"step: {error.message}",
+                RuntimeWarning,
+                stacklevel=5,
+            )
             return wanted, None, 0
     return wanted or new_id(), None, 0
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterable
 
-from autoresearch.errors import NotFound
+from autoresearch.errors import NotFound, Unavailable
 from autoresearch.journal.locks import dead
-from autoresearch.ledger.local.ingest import LocalIngest
 from autoresearch.records.run import Synced
 from autoresearch.settings import Settings
 from autoresearch.track.live.draining import Taken, adopt_all, spools
+from autoresearch.track.live.resuming import Where, ingest_of
 from autoresearch.track.live.run import Run
+from autoresearch.track.live.servers import server_of
 
 __all__ = ["recovered", "synchronize"]
 
@@ -25,24 +27,34 @@ def synchronize(
         NotFound: There is no such folder.
         StoreError: The store cannot be used.
     """
-    place = os.path.abspath(home or Settings().home)
+    settings = Settings()
+    place = os.path.abspath(home or settings.home)
+    server = None if settings.mode == "local" else server_of(settings, place)
     if path is not None and not os.path.isdir(path):
         raise NotFound(
             f"There is no folder {os.fspath(path)!r}.", hint="Give the folder that holds the *.arj files."
         )
     if active is not None:
-        active.flush()
-    return recovered([os.path.abspath(path)] if path is not None else spools(place), place)
+        # Where its server does not answer, the run that goes on sends its journal itself, later.
+        with contextlib.suppress(Unavailable):
+            active.flush()
+    if path is not None:
+        return recovered([os.path.abspath(path)], (place, server))
+    local, offline = spools(place)
+    if server is None:
+        return recovered([local, offline], (place, None))
+    sent = recovered([spools(server.home)[0], offline], (place, server))
+    return _both(recovered([local], (place, None)), sent)
 
 
-def recovered(folders: Iterable[str], home: str) -> Synced:
-    """Bring the journals of dead writers into the store of a home; without one the store is not touched.
+def recovered(folders: Iterable[str], where: Where) -> Synced:
+    """Bring the journals of dead writers to where they belong; without one nothing is touched.
 
     Raises:
         StoreError: The store cannot be used.
     """
     taken = Taken()
-    ingest = LocalIngest(home)
+    ingest = ingest_of(where)
     try:
         for folder in folders:
             if dead(folder):
@@ -51,4 +63,13 @@ def recovered(folders: Iterable[str], home: str) -> Synced:
         ingest.close()
     return Synced(
         journals=taken.writers, points=taken.points, left=tuple(taken.left), faults=tuple(taken.faults)
+    )
+
+
+def _both(first: Synced, second: Synced) -> Synced:
+    return Synced(
+        journals=first.journals + second.journals,
+        points=first.points + second.points,
+        left=first.left + second.left,
+        faults=first.faults + second.faults,
     )
