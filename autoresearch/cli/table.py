@@ -42,6 +42,10 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "artifacts": ("things", "List, show, get and log artifacts."),
         "promote": ("things", "Point a ref of an artifact at a version."),
     },
+    "Server": {
+        "keys": ("administering", "List, create and revoke the keys that programs use."),
+        "admin": ("administering", "Manage the people and the data of the store that a server uses."),
+    },
     "Data and care": {
         "import": ("moving", "Read a result log as experiments with verdicts."),
         "export": ("moving", "Write the project as JSON, CSV or results.tsv."),

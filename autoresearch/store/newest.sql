@@ -422,6 +422,152 @@ CREATE TABLE writers (
 	PRIMARY KEY (organization, id)
 );
 CREATE INDEX writers_by_run ON writers (organization, run_id);
+CREATE TABLE api_keys (
+	organization VARCHAR NOT NULL, 
+	id VARCHAR NOT NULL, 
+	name TEXT NOT NULL, 
+	prefix TEXT NOT NULL, 
+	digest TEXT NOT NULL, 
+	scope TEXT NOT NULL, 
+	made_by TEXT NOT NULL, 
+	user_id TEXT, 
+	created_at BIGINT NOT NULL, 
+	expires_at BIGINT, 
+	used_at BIGINT, 
+	revoked_at BIGINT, 
+	PRIMARY KEY (organization, id)
+);
+CREATE UNIQUE INDEX api_keys_by_prefix ON api_keys (prefix);
+CREATE INDEX api_keys_by_user ON api_keys (organization, user_id, id);
+CREATE TABLE audit (
+	id VARCHAR NOT NULL, 
+	organization TEXT, 
+	kind TEXT NOT NULL, 
+	subject TEXT NOT NULL, 
+	actor JSON NOT NULL, 
+	"after" JSON, 
+	recorded_at BIGINT NOT NULL, 
+	PRIMARY KEY (id)
+);
+CREATE INDEX audit_by_organization ON audit (organization, id);
+CREATE TABLE devices (
+	id VARCHAR NOT NULL, 
+	user_id TEXT NOT NULL, 
+	prefix TEXT NOT NULL, 
+	digest TEXT NOT NULL, 
+	created_at BIGINT NOT NULL, 
+	used_at BIGINT NOT NULL, 
+	PRIMARY KEY (id)
+);
+CREATE UNIQUE INDEX devices_by_prefix ON devices (prefix);
+CREATE INDEX devices_by_user ON devices (user_id, used_at);
+CREATE TABLE ingestion_keys (
+	organization VARCHAR NOT NULL, 
+	id VARCHAR NOT NULL, 
+	run_id TEXT NOT NULL, 
+	name TEXT NOT NULL, 
+	prefix TEXT NOT NULL, 
+	digest TEXT NOT NULL, 
+	made_by TEXT NOT NULL, 
+	user_id TEXT, 
+	key_id TEXT, 
+	created_at BIGINT NOT NULL, 
+	expires_at BIGINT NOT NULL, 
+	used_at BIGINT, 
+	revoked_at BIGINT, 
+	PRIMARY KEY (organization, id)
+);
+CREATE INDEX ingestion_keys_by_key ON ingestion_keys (organization, key_id);
+CREATE UNIQUE INDEX ingestion_keys_by_prefix ON ingestion_keys (prefix);
+CREATE INDEX ingestion_keys_by_run ON ingestion_keys (organization, run_id, id);
+CREATE TABLE invitations (
+	organization VARCHAR NOT NULL, 
+	id VARCHAR NOT NULL, 
+	email TEXT NOT NULL, 
+	role TEXT NOT NULL, 
+	prefix TEXT NOT NULL, 
+	digest TEXT NOT NULL, 
+	made_by TEXT NOT NULL, 
+	user_id TEXT, 
+	created_at BIGINT NOT NULL, 
+	expires_at BIGINT NOT NULL, 
+	accepted_at BIGINT, 
+	revoked_at BIGINT, 
+	PRIMARY KEY (organization, id)
+);
+CREATE UNIQUE INDEX invitations_by_prefix ON invitations (prefix);
+CREATE TABLE memberships (
+	organization VARCHAR NOT NULL, 
+	user_id VARCHAR NOT NULL, 
+	role TEXT NOT NULL, 
+	created_at BIGINT NOT NULL, 
+	PRIMARY KEY (organization, user_id)
+);
+CREATE INDEX memberships_by_user ON memberships (user_id, organization);
+CREATE TABLE organizations (
+	id VARCHAR NOT NULL, 
+	name TEXT NOT NULL, 
+	name_key TEXT NOT NULL, 
+	created_at BIGINT NOT NULL, 
+	PRIMARY KEY (id)
+);
+CREATE INDEX organizations_by_name ON organizations (name_key, id);
+CREATE TABLE password_resets (
+	id VARCHAR NOT NULL, 
+	user_id TEXT NOT NULL, 
+	prefix TEXT NOT NULL, 
+	digest TEXT NOT NULL, 
+	made_by TEXT NOT NULL, 
+	created_at BIGINT NOT NULL, 
+	expires_at BIGINT NOT NULL, 
+	used_at BIGINT, 
+	PRIMARY KEY (id)
+);
+CREATE UNIQUE INDEX password_resets_by_prefix ON password_resets (prefix);
+CREATE INDEX password_resets_by_user ON password_resets (user_id, id);
+CREATE TABLE setups (
+	id VARCHAR NOT NULL, 
+	prefix TEXT NOT NULL, 
+	digest TEXT NOT NULL, 
+	created_at BIGINT NOT NULL, 
+	expires_at BIGINT NOT NULL, 
+	PRIMARY KEY (id)
+);
+CREATE UNIQUE INDEX setups_by_prefix ON setups (prefix);
+CREATE TABLE sign_in_attempts (
+	bucket VARCHAR NOT NULL, 
+	failures BIGINT NOT NULL, 
+	blocked_until BIGINT NOT NULL, 
+	updated_at BIGINT NOT NULL, 
+	PRIMARY KEY (bucket)
+);
+CREATE INDEX sign_in_attempts_by_age ON sign_in_attempts (updated_at);
+CREATE TABLE users (
+	id VARCHAR NOT NULL, 
+	email TEXT NOT NULL, 
+	name TEXT NOT NULL, 
+	password TEXT, 
+	created_at BIGINT NOT NULL, 
+	password_changed_at BIGINT, 
+	signed_in_at BIGINT, 
+	PRIMARY KEY (id)
+);
+CREATE UNIQUE INDEX users_by_email ON users (email);
+CREATE TABLE web_sessions (
+	id VARCHAR NOT NULL, 
+	user_id TEXT NOT NULL, 
+	prefix TEXT NOT NULL, 
+	digest TEXT NOT NULL, 
+	active TEXT, 
+	agent TEXT NOT NULL, 
+	address TEXT NOT NULL, 
+	created_at BIGINT NOT NULL, 
+	seen_at BIGINT NOT NULL, 
+	expires_at BIGINT NOT NULL, 
+	PRIMARY KEY (id)
+);
+CREATE UNIQUE INDEX web_sessions_by_prefix ON web_sessions (prefix);
+CREATE INDEX web_sessions_by_user ON web_sessions (user_id, id);
 CREATE TABLE annotations (
 	organization VARCHAR NOT NULL, 
 	id VARCHAR NOT NULL, 

@@ -44,7 +44,12 @@ class Database:
         weakref.finalize(self, self._engine.dispose)
 
     @contextlib.contextmanager
-    def write(self) -> Iterator[sa.Connection]:
+    def write(
+        self,
+        organization: str | None = None,  # noqa: ARG002  one writer at a time, whoever's rows it writes
+        *,
+        run: str | None = None,  # noqa: ARG002  as above
+    ) -> Iterator[sa.Connection]:
         """One write transaction: committed when the block ends, undone when it raises."""
         with opening.Plainly(str(self.path)), self._engine.connect() as connection:
             connection.exec_driver_sql("BEGIN IMMEDIATE")
@@ -58,7 +63,7 @@ class Database:
                 raise
 
     @contextlib.contextmanager
-    def read(self) -> Iterator[sa.Connection]:
+    def read(self, organization: str | None = None) -> Iterator[sa.Connection]:  # noqa: ARG002  as for writing
         """One read transaction over one snapshot."""
         with opening.Plainly(str(self.path)), self._engine.connect() as connection:
             connection.exec_driver_sql("BEGIN")
