@@ -5,15 +5,19 @@ from __future__ import annotations
 import os
 from collections.abc import Generator, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+if TYPE_CHECKING:
+    from tests.moto_server import Moto
 
 SOAK = os.environ.get("AUTORESEARCH_SOAK") == "1"
 FORBID_SKIPS = os.environ.get("AUTORESEARCH_FORBID_SKIPS") == "1"
 
 _KEPT = {"AUTORESEARCH_SOAK", "AUTORESEARCH_FORBID_SKIPS"}
-_FOREIGN = ("AUTORESEARCH_", "ARWANDB_", "WANDB_", "GIT_", "XDG_")
+_FOREIGN = ("AUTORESEARCH_", "ARWANDB_", "WANDB_", "GIT_", "XDG_", "AWS_", "GOOGLE_", "AZURE_")
 _AGENTS = (
     "AI_AGENT",
     "AGENT",
@@ -68,6 +72,25 @@ def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPat
     # Encodings that happen to lie on this machine would make token counts differ from the next machine's.
     monkeypatch.setenv("TIKTOKEN_CACHE_DIR", str(folder / "encodings"))
     return folder
+
+
+@pytest.fixture(scope="session")
+def _moto() -> Iterator[Moto]:
+    from tests.moto_server import moto_server
+
+    with moto_server() as made:
+        yield made
+
+
+@pytest.fixture
+def s3(_moto: Moto, monkeypatch: pytest.MonkeyPatch) -> Moto:
+    """A server that speaks S3, which the environment of this test points at."""
+    from tests.moto_server import CREDENTIALS
+
+    for name, value in CREDENTIALS.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", _moto.url)
+    return _moto
 
 
 @pytest.fixture

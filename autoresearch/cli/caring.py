@@ -86,8 +86,10 @@ def gc(
     """
     if yes and dry_run:
         raise UsageError("--yes and --dry-run exclude each other.", hint="Leave one of them out.")
+    from autoresearch.track import storing
+
     with workspace_of(context) as workspace:
-        number, size = workspace.ledger.snapshots.collect(dry_run=not yes)
+        number, size = storing.collect(workspace, dry_run=not yes)
     what = "object" if number == 1 else "objects"
     said = f"{number:,} {what}, {size:,} bytes"
     return Answer(

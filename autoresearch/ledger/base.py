@@ -42,6 +42,7 @@ from autoresearch.records.run import (
 from autoresearch.records.tree import Tree
 from autoresearch.series.batch import Batch
 from autoresearch.series.curve import Curve, History
+from autoresearch.store.blobs import Blobs
 
 __all__ = ["Artifacts", "Folders", "Ledger", "Memory", "Research", "Runs", "Snapshots", "every"]
 
@@ -485,7 +486,7 @@ class Runs(abc.ABC):
 
 
 class Ledger(abc.ABC):
-    """The use cases, in six small interfaces."""
+    """The use cases, in six small interfaces, and the bytes that they name."""
 
     research: Research
     memory: Memory
@@ -493,6 +494,7 @@ class Ledger(abc.ABC):
     snapshots: Snapshots
     runs: Runs
     folders: Folders
+    objects: Blobs
 
     @abc.abstractmethod
     def close(self) -> None:

@@ -163,9 +163,9 @@ def _store(path: Path) -> Check:
 
 
 def _objects(root: Path) -> Check:
-    from autoresearch.store.objects import Objects
+    from autoresearch.store.blobs import open_objects
 
-    objects = Objects(root)
+    objects = open_objects(root)
     digests = list(objects.digests())
     # Spread over the whole, so that repeated check-ups of a large store still say something about all of it.
     sample = digests[:: max(1, len(digests) // _SAMPLE)][:_SAMPLE]

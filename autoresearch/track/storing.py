@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from autoresearch.errors import Invalid
 from autoresearch.records.artifact import VersionRequest
+from autoresearch.records.base import utc_now
 from autoresearch.records.ids import new_id
 
 if TYPE_CHECKING:
@@ -17,9 +19,11 @@ if TYPE_CHECKING:
     from autoresearch.capture.snapshot import Snapshot
     from autoresearch.track.workspace import Workspace
 
-__all__ = ["cleaned", "overridden", "readable", "snapshot", "version_request"]
+__all__ = ["cleaned", "collect", "overridden", "readable", "snapshot", "version_request"]
 
 _SEARCHED = 1024 * 1024
+_STATS = "stat-cache"
+_STATS_SECONDS = 7 * 24 * 3600.0
 
 
 def cleaned(text: str) -> str:
@@ -61,7 +65,6 @@ def snapshot(workspace: Workspace, sources: str | Path | Sequence[str | Path]) -
     """
     from autoresearch.capture.snapshot import take_snapshot
 
-    ledger = workspace.ledger
     source: Path | list[Path]
     if isinstance(sources, str | Path):
         source = workspace.root if str(sources) == "." else workspace.path / sources
@@ -69,10 +72,27 @@ def snapshot(workspace: Workspace, sources: str | Path | Sequence[str | Path]) -
         source = [workspace.path / path for path in sources]
     return take_snapshot(
         source,
-        ledger.objects,
+        workspace.ledger.objects,
         max_file=workspace.settings.snapshot_max_file,
-        cache=ledger.objects.root.parent / "stat-cache",
+        cache=workspace.home / _STATS,
     )
+
+
+def collect(workspace: Workspace, *, dry_run: bool) -> tuple[int, int]:
+    """Remove objects that nothing refers to; answers how many and their bytes.
+
+    Raises:
+        StoreCorrupt: A manifest is damaged; nothing was removed.
+    """
+    found = workspace.ledger.snapshots.collect(dry_run=dry_run)
+    if not dry_run:
+        # Digests of folders that nobody looked at for long: making them again costs one slow snapshot.
+        limit = utc_now().timestamp() - _STATS_SECONDS
+        for path in (workspace.home / _STATS).glob("*"):
+            with contextlib.suppress(OSError):
+                if path.stat().st_mtime < limit:
+                    path.unlink()
+    return found
 
 
 def version_request(

@@ -249,7 +249,7 @@ def test_folders_and_annotations_of_another_organization_are_not_there(tmp_path:
     from autoresearch.store.sqlite import Database
 
     with LocalLedger(Database(tmp_path / "ledger.sqlite"), Objects(tmp_path / "objects")) as mine:
-        theirs = LocalLedger(mine.database, mine.objects, organization="theirs")
+        theirs = LocalLedger(mine.database, mine.store, organization="theirs")
         own = folder(mine, "sweeps")
         run = Writer(mine).open().run
         mine.runs.add_annotation(annotation(run, "mine"))

@@ -192,7 +192,7 @@ def test_a_silent_run_that_is_found_dead_stays_crashed_and_tells_no_more(
 
 def test_two_organizations_see_nothing_of_each_other(tmp_path: Path) -> None:
     with LocalLedger.open(tmp_path) as mine:
-        theirs = LocalLedger(mine.database, mine.objects, organization="theirs")
+        theirs = LocalLedger(mine.database, mine.store, organization="theirs")
         writer = Writer(mine).open(name="mine")
         writer.log({"loss": [1.0, 2.0]})
         writer.write("stdout", "secret")

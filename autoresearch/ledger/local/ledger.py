@@ -19,7 +19,7 @@ from autoresearch.records.artifact import Artifact, RefRequest, Version, Version
 from autoresearch.records.base import Page, utc_now
 from autoresearch.records.experiment import Actor, ExperimentRequest, Note, NoteRequest
 from autoresearch.records.frontier import Event, Match
-from autoresearch.store.objects import Objects
+from autoresearch.store.blobs import Depot, open_objects
 from autoresearch.store.rows import Rows
 from autoresearch.store.sqlite import Database
 
@@ -108,9 +108,10 @@ class LocalLedger(Ledger):
     runs: LocalRuns
 
     def __init__(
-        self, database: Database, objects: Objects, *, organization: str = "local", actor: Actor | None = None
+        self, database: Database, objects: Depot, *, organization: str = "local", actor: Actor | None = None
     ) -> None:
         self.database = database
+        self.store = objects
         self.objects = objects
         self.organization = organization
         self.actor = actor or Actor()
@@ -131,7 +132,7 @@ class LocalLedger(Ledger):
             StoreReadOnly: The folder cannot be written.
         """
         database = Database(home / "ledger.sqlite")
-        return cls(database, Objects(home / "objects"), actor=actor)
+        return cls(database, open_objects(home / "objects"), actor=actor)
 
     def require(self, digest: str) -> None:
         """Blobs first, records last: a record never names an object that is not there.

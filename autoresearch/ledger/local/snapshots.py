@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,15 +14,13 @@ from autoresearch.ledger.base import Snapshots
 from autoresearch.records.base import utc_now
 from autoresearch.records.tree import Tree, looks_like_manifest
 from autoresearch.store import run_schema, schema
+from autoresearch.store.blobs import GRACE_SECONDS, Stored
 from autoresearch.store.points import Points
 
 if TYPE_CHECKING:
     from autoresearch.ledger.local.ledger import LocalLedger
 
 __all__ = ["LocalSnapshots"]
-
-_GRACE_SECONDS = 3600.0
-_STATS_SECONDS = 7 * 24 * 3600.0
 
 # The object folder is shared by every organization of a store, so what it refers to is asked of all of them.
 _TREES = sa.union(
@@ -105,34 +102,25 @@ class LocalSnapshots(Snapshots):
     def collect(self, *, dry_run: bool = True) -> tuple[int, int]:
         objects = self._ledger.objects
         # Blobs are stored before the record that names them, so young ones may be about to be named.
-        young = utc_now().timestamp() - _GRACE_SECONDS
+        young = utc_now().timestamp() - GRACE_SECONDS
         with self._ledger.write():
-            wanted, doomed = self._wanted(), []
-            for digest in objects.digests():
-                if digest in wanted:
+            wanted = self._wanted()
+            doomed: list[Stored] = []
+            for stored in objects.listed():
+                if stored.digest in wanted:
                     continue
-                if objects.used_at(digest) <= young:
-                    doomed.append(digest)
-                elif (tree := self._manifest(digest)) is not None:
+                if stored.used_at <= young:
+                    doomed.append(stored)
+                elif (tree := self._manifest(stored.digest)) is not None:
                     # A snapshot of an unchanged folder names its manifest again and touches nothing else.
                     wanted.update(entry.sha256 for entry in tree.files() if entry.sha256)
-            doomed = [digest for digest in doomed if digest not in wanted]
-            sizes = [objects.size(digest) for digest in doomed]
+            doomed = [stored for stored in doomed if stored.digest not in wanted]
             if not dry_run:
                 # A manifest that is there promises its blobs: it goes first, so that a kill leaves no broken promise.
-                for digest in sorted(doomed, key=lambda digest: self._manifest(digest) is None):
-                    objects.remove(digest)
+                for stored in sorted(doomed, key=lambda stored: self._manifest(stored.digest) is None):
+                    objects.remove(stored.digest)
                 objects.sweep()
-                self._forget_old_stats()
-        return len(doomed), sum(sizes)
-
-    def _forget_old_stats(self) -> None:
-        # Digests of folders that nobody looked at for long: making them again costs one slow snapshot.
-        limit = utc_now().timestamp() - _STATS_SECONDS
-        for path in (self._ledger.objects.root.parent / "stat-cache").glob("*"):
-            with contextlib.suppress(OSError):
-                if path.stat().st_mtime < limit:
-                    path.unlink()
+        return len(doomed), sum(stored.size for stored in doomed)
 
     def _manifest(self, digest: str) -> Tree | None:
         if not looks_like_manifest(next(self._ledger.objects.chunks(digest), b"")):

@@ -54,14 +54,14 @@ class CodeState:
         from pathlib import Path
 
         from autoresearch.capture.change import capture_change
-        from autoresearch.store.objects import Objects
+        from autoresearch.store.blobs import open_objects
 
         change = capture_change(Path(self._folder), max_bytes=self._max_bytes)
         diff = None
         if change.size:
             diff = {"digest": change.digest, "size": change.size, "truncated": change.truncated}
             if not change.truncated:
-                Objects(Path(self._home) / "objects").put(change.patch)
+                open_objects(Path(self._home) / "objects").put(change.patch)
         return {
             "op": "code",
             "commit": change.commit,

@@ -132,13 +132,13 @@ class Crew:
         """Store an image, table, histogram or file, then say so in the journal; False when it cannot be taken."""
         from pathlib import Path
 
-        from autoresearch.store.objects import Objects
+        from autoresearch.store.blobs import open_objects
 
         try:
             made = value.encode()
             if not hasattr(made, "media_type"):
                 return False
-            objects = Objects(Path(self._home) / "objects")
+            objects = open_objects(Path(self._home) / "objects")
             data = made.data
             digest = objects.put(data) if isinstance(data, bytes) else objects.put_file(Path(data))
             size = objects.size(digest)
