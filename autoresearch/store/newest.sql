@@ -597,4 +597,13 @@ CREATE TABLE folders (
 CREATE UNIQUE INDEX folders_by_parent ON folders (organization, parent_id, name);
 CREATE UNIQUE INDEX folders_by_seq ON folders (organization, seq);
 CREATE INDEX runs_by_folder ON runs (organization, folder_id, seq);
-INSERT INTO alembic_version VALUES ('0005');
+CREATE TABLE tagged_configs (
+	organization VARCHAR NOT NULL, 
+	run_id VARCHAR NOT NULL, 
+	path VARCHAR NOT NULL, 
+	tag TEXT NOT NULL, 
+	value TEXT NOT NULL, 
+	updated_at BIGINT NOT NULL, 
+	PRIMARY KEY (organization, run_id, path)
+);
+INSERT INTO alembic_version VALUES ('0007');

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["NEWEST", "REVISIONS", "newest", "of_file", "upgrade"]
 
-REVISIONS = ("0001", "0002", "0003", "0004", "0005")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0007")
 NEWEST = REVISIONS[-1]
 _HERE = os.path.dirname(__file__)
 

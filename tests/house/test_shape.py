@@ -20,6 +20,7 @@ BOUNDARIES: dict[str, tuple[int, str]] = {
     "autoresearch/cli/start.py": (1, "a user of the command line meets no traceback"),
     "autoresearch/journal/values.py": (2, "a value of the user's may raise anything"),
     "autoresearch/journal/writer.py": (4, "training never stops because of what is logged"),
+    "autoresearch/server/compat/faces.py": (1, "a client of another service meets an answer it can read"),
     "autoresearch/track/console.py": (2, "print() never fails because of what is captured"),
     "autoresearch/track/live/code_state.py": (
         1,

@@ -1,0 +1,1 @@
+"""The server: HTTP over one ledger for each organization."""

@@ -1,0 +1,1 @@
+"""Faces for clients of other services: their paths and forms over the same ledger."""
