@@ -37,6 +37,7 @@ from autoresearch.records.run import (
     Run,
     RunEdit,
     RunQuery,
+    RunRequest,
     SeriesInfo,
 )
 from autoresearch.records.tree import Tree
@@ -347,6 +348,21 @@ class Runs(abc.ABC):
             NotFound: There is no such project.
             Invalid: A condition or the order was not understood.
         """
+
+    @abc.abstractmethod
+    def create(self, request: RunRequest) -> Run:
+        """Begin a run that has no journal, or go on with one by ``resume``, which makes it where there is none.
+
+        It counts as crashed after five minutes in which nothing is logged to it and nobody touches it.
+
+        Raises:
+            NotFound: The experiment or the folder is not there.
+            Conflict: The id is taken by another run.
+        """
+
+    @abc.abstractmethod
+    def touch(self, run_id: str) -> None:
+        """Say that a run lives although nothing was logged; raises as ``run`` does."""
 
     @abc.abstractmethod
     def edit(self, request: RunEdit) -> Run:

@@ -17,9 +17,11 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from autoresearch.errors import Invalid
 from autoresearch.records.ids import is_id
+from autoresearch.records.typed import special
 from autoresearch.records.words import clean_line, clean_name, clean_text
 
 __all__ = [
+    "ConfigObject",
     "Count",
     "Digest",
     "Direction",
@@ -163,17 +165,24 @@ def _metric(key: object, value: object) -> object:
     return number + 0.0 if math.isfinite(number) else None
 
 
-def _json_object(value: object) -> object:
+def _config_object(value: object) -> object:
+    return _json_object(value, typed=True)
+
+
+def _json_object(value: object, *, typed: bool = False) -> object:
     if not isinstance(value, Mapping):
         raise ValueError("must be a mapping of names to values")  # noqa: TRY004  see _number
-    plain = _plain(value, 0)
+    plain = _plain(value, 0, typed=typed)
     if len(canonical_json(plain)) > _MAX_JSON:
         raise ValueError("must be at most 1 MiB as JSON")
     return plain
 
 
-def _plain(value: Any, depth: int) -> Any:
-    """The JSON form of a value: non-finite numbers and foreign objects become text."""
+def _plain(value: Any, depth: int, *, typed: bool) -> Any:
+    """The JSON form of a value: non-finite numbers and foreign objects become text, unless their types are to be kept."""
+    named = special(value) if typed else None
+    if named is not None:
+        return _plain(named, depth, typed=False)
     if depth > _MAX_DEPTH:
         raise ValueError(f"must not be nested deeper than {_MAX_DEPTH}")
     if value is None or isinstance(value, bool):
@@ -185,12 +194,12 @@ def _plain(value: Any, depth: int) -> Any:
     if isinstance(value, float):
         return float(value) + 0.0 if math.isfinite(value) else str(value)
     if isinstance(value, Mapping):
-        return {clean_text(str(key)): _plain(item, depth + 1) for key, item in value.items()}
+        return {clean_text(str(key)): _plain(item, depth + 1, typed=typed) for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         items = sorted(value, key=repr) if isinstance(value, set | frozenset) else value
-        return [_plain(item, depth + 1) for item in items]
+        return [_plain(item, depth + 1, typed=typed) for item in items]
     if hasattr(value, "item") and getattr(value, "ndim", None) == 0:
-        return _plain(value.item(), depth + 1)
+        return _plain(value.item(), depth + 1, typed=typed)
     return clean_text(str(value))
 
 
@@ -233,6 +242,9 @@ Metrics = Annotated[dict[Line, float | None], Field(max_length=1000), BeforeVali
 
 JsonObject = Annotated[dict[str, Any], BeforeValidator(_json_object)]
 """A JSON object of at most 1 MiB; values without a JSON form are kept as their text."""
+
+ConfigObject = Annotated[dict[str, Any], BeforeValidator(_config_object)]
+"""As ``JsonObject``; large whole numbers, NaN, infinities, times and sets of text keep their types (see ``records.typed``)."""
 
 Direction = Literal["min", "max"]
 """Which way is better."""

@@ -7,7 +7,18 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from autoresearch.records.base import Count, Id, JsonObject, Line, Name, Record, Request, Text, Time
+from autoresearch.records.base import (
+    ConfigObject,
+    Count,
+    Id,
+    JsonObject,
+    Line,
+    Name,
+    Record,
+    Request,
+    Text,
+    Time,
+)
 from autoresearch.records.experiment import Actor, Diff
 
 __all__ = [
@@ -20,6 +31,7 @@ __all__ = [
     "Run",
     "RunEdit",
     "RunQuery",
+    "RunRequest",
     "RunState",
     "SeriesInfo",
     "Synced",
@@ -59,7 +71,7 @@ class Run(Record):
 
     Attributes:
         number: Counts per project from 1.
-        config: What was set before and during the run.
+        config: What was set before and during the run; ``records.typed`` says how types that JSON has not are kept.
         latest: Last value of each metric that was logged; None stands for NaN.
         summary: What the run says of itself, with the aggregates that ``define_metric`` asked for.
         experiment_id: The experiment that this run executed.
@@ -107,6 +119,35 @@ class Run(Record):
         return ((self.ended_at or self.heartbeat_at) - self.started_at) / datetime.timedelta(seconds=1)
 
 
+class RunRequest(Request):
+    """Begin a run that has no journal, or go on with one.
+
+    Attributes:
+        name: For people; None names it by its number.
+        code: The commit, and the change on top of it; bytes of the change are stored first.
+        parent_id: Run that this one goes on from.
+        started_at: When it began; None means now.
+        resume: Go on with the run of this id where there is one: what is given is set beside what is there.
+    """
+
+    id: Id
+    project: Name
+    name: Line | None = None
+    config: ConfigObject = Field(default_factory=dict)
+    tags: tuple[Name, ...] = ()
+    note: Text = ""
+    group: Line | None = None
+    job_type: Line | None = None
+    folder_id: Id | None = None
+    experiment_id: Id | None = None
+    parent_id: Id | None = None
+    code: Code | None = None
+    definitions: tuple[Definition, ...] = ()
+    environment: JsonObject = Field(default_factory=dict)
+    started_at: Time | None = None
+    resume: bool = False
+
+
 class RunEdit(Request):
     """Change what people say about a run; what is None stays.
 
@@ -126,7 +167,7 @@ class RunEdit(Request):
     job_type: Line | None = None
     add_tags: tuple[Name, ...] = ()
     remove_tags: tuple[str, ...] = ()
-    config: JsonObject | None = None
+    config: ConfigObject | None = None
     remove_config: tuple[str, ...] = ()
     experiment_id: Id | None = None
     folder_id: Id | None = None

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Literal, NamedTuple
 
 from autoresearch.errors import Invalid
+from autoresearch.records.typed import bare, config_value
 
 __all__ = ["FIELDS", "Condition", "Place", "look_up", "parse", "place", "rank"]
 
@@ -114,9 +115,13 @@ def place(name: str) -> Place:
 
 
 def look_up(values: Mapping[str, Any], name: str) -> Any:
-    """The value under a name, or under a dotted path through nested mappings; None when there is none."""
+    """The value under a name, or under a dotted path through nested mappings; None when there is none.
+
+    One that is kept with its type gives its number, the text of its time, or its set as a list.
+    """
     if name in values:
-        return values[name]
+        found = config_value(values[name])
+        return found if isinstance(found, int | float) else bare(values[name])
     head, dot, rest = name.partition(".")
     while dot:
         inner = values.get(head)

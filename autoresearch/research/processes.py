@@ -12,7 +12,7 @@ from typing import Any, Literal, cast
 
 from autoresearch.records.run import RunState
 
-__all__ = ["Processes", "end", "fall_silent", "is_running", "join", "revive", "state", "vanish"]
+__all__ = ["Processes", "end", "fall_silent", "is_running", "join", "requester", "revive", "state", "vanish"]
 
 Processes = dict[str, dict[str, Any]]
 
@@ -25,6 +25,11 @@ def state(processes: Mapping[str, Mapping[str, Any]]) -> RunState:
     if not states or "running" in states:
         return "running"
     return cast("RunState", max(states, key=lambda found: _WORSE[found]))
+
+
+def requester(run_id: str) -> str:
+    """The writer that stands for whoever began a run by a request, until a process of its own opens it."""
+    return f"request-{run_id}"
 
 
 def is_running(processes: Processes, writer: str) -> bool:

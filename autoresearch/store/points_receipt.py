@@ -82,7 +82,7 @@ class _Check:
     def answer(self) -> PointsReceipt:
         """Run every check."""
         writers = self._all(
-            "SELECT points, texts, lost_records, lost_points, claimed, faults, id FROM writers"
+            "SELECT points, texts, lost_records, lost_points, claimed, faults, sequence, id FROM writers"
         )
         self._chunks()
         self._axes()
@@ -108,7 +108,7 @@ class _Check:
             )
         self.faults += [fault for row in writers for fault in json.loads(row[5])][:_MOST_NAMED]
         return PointsReceipt(
-            writers=len(writers),
+            writers=sum(row[6] > 0 for row in writers),
             committed=committed,
             claimed=claimed,
             stored=stored,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from autoresearch.exchange.aligning import Key, align, key_of, title_of
 from autoresearch.records.run import Run, SeriesInfo
+from autoresearch.records.typed import bare
 from autoresearch.series.curve import Curve, json_out, number_out
 
 if TYPE_CHECKING:
@@ -123,10 +124,11 @@ def compared(
 def flattened(config: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     """Configuration values by their full names, such as ``optimizer.lr``; an empty object is a value."""
     for key, value in config.items():
-        if isinstance(value, dict) and value:
-            yield from flattened(value, f"{prefix}{key}.")
+        held = bare(value)
+        if isinstance(held, dict) and held:
+            yield from flattened(held, f"{prefix}{key}.")
         else:
-            yield f"{prefix}{key}", value
+            yield f"{prefix}{key}", held
 
 
 def _settings(runs: Sequence[Run]) -> list[Setting]:

@@ -13,7 +13,8 @@ import pytest
 from autoresearch.errors import Invalid, NotFound
 from autoresearch.ledger.base import Ledger, every
 from autoresearch.ledger.local.ledger import LocalLedger
-from autoresearch.records.run import RunQuery
+from autoresearch.records.ids import new_id
+from autoresearch.records.run import RunQuery, RunRequest
 from tests.run_batches import PROJECT, START, Writer
 
 
@@ -188,6 +189,24 @@ def test_a_silent_run_that_is_found_dead_stays_crashed_and_tells_no_more(
     assert (run.state, run.seconds) == ("crashed", 60.0)
     told = [event.kind for event in ledger.memory.events(project=PROJECT).items if event.subject == run.id]
     assert told == ["run.started", "run.crashed"]
+
+
+def test_a_requested_run_that_nobody_touches_falls_silent_until_somebody_does(
+    ledger: Ledger, tmp_path: Path
+) -> None:
+    made = ledger.runs.create(RunRequest.make(id=new_id(), project=PROJECT))
+    assert ledger.runs.run(made.id).state == "running"
+    poke(tmp_path, "UPDATE writers SET updated_at = updated_at - 400")
+    assert ledger.runs.run(made.id).state == "crashed"
+    ledger.runs.touch(made.id)
+    touched = ledger.runs.run(made.id)
+    assert (touched.state, touched.error) == ("running", None)
+    assert touched.heartbeat_at > made.heartbeat_at
+    with pytest.raises(NotFound):
+        ledger.runs.touch(new_id())
+    journal = Writer(ledger).open()
+    ledger.runs.touch(journal.run)
+    assert journal.seen.state == "running"
 
 
 def test_two_organizations_see_nothing_of_each_other(tmp_path: Path) -> None:

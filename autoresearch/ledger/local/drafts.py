@@ -44,6 +44,8 @@ _LAST_MEDIA = sa.select(sa.func.max(run_schema.media.c.seq).label("seq")).where(
 )
 
 _Body = Mapping[str, Any]
+_Said = Mapping[str, Any]
+"""Writer and time of a message."""
 
 
 class Draft:
@@ -168,7 +170,7 @@ def _new() -> dict[str, Any]:
     return {"state": "running", "silent": False, "note": "", **documents, **dict.fromkeys(_UNKNOWN)}
 
 
-def opened(draft: Draft, row: Row, body: _Body) -> None:
+def opened(draft: Draft, row: _Said, body: _Body) -> None:
     """A process of the run begins."""
     found = said.admitted(said.Open, body, draft.notices)
     if found is None:
@@ -177,6 +179,9 @@ def opened(draft: Draft, row: Row, body: _Body) -> None:
     environment = {name: item for name, item in found.environment.items() if name != "notices"}
     start = found.started if found.started is not None else row["time"]
     known = {"host": environment.get("host"), "pid": environment.get("pid"), "resumes": found.resume}
+    asked = processes.requester(draft.id)
+    if row["writer"] != asked and processes.is_running(draft.processes, asked):
+        del draft.processes[asked]
     first = not draft.processes
     how = processes.join(draft.processes, row["writer"], started=start, **known)
     if how == "resumed" or values["state"] != "running":
@@ -197,7 +202,7 @@ def opened(draft: Draft, row: Row, body: _Body) -> None:
     draft.heard(moment(start, values["heartbeat_at"]))
 
 
-def apply(draft: Draft, row: Row, body: _Body) -> None:
+def apply(draft: Draft, row: _Said, body: _Body) -> None:
     """Do what any other message says."""
     operation = _OPERATIONS.get(str(body.get("op")))
     if operation is None:
@@ -208,31 +213,31 @@ def apply(draft: Draft, row: Row, body: _Body) -> None:
         draft.heard(moment(row["time"], draft.values["heartbeat_at"]))
 
 
-def _change(draft: Draft, _row: Row, body: _Body) -> None:
+def _change(draft: Draft, _row: _Said, body: _Body) -> None:
     found = said.admitted(said.Changed, body, draft.notices)
     if found is not None:
         draft.merge(str(body["op"]), found.values, found.remove)
 
 
-def _tag(draft: Draft, _row: Row, body: _Body) -> None:
+def _tag(draft: Draft, _row: _Said, body: _Body) -> None:
     found = said.admitted(said.Tags, body, draft.notices)
     if found is not None:
         draft.tag(said.tags(found.add, draft.notices), found.remove)
 
 
-def _note(draft: Draft, _row: Row, body: _Body) -> None:
+def _note(draft: Draft, _row: _Said, body: _Body) -> None:
     found = said.admitted(said.Words, body, draft.notices)
     if found is not None:
         draft.values["note"] = found.text
 
 
-def _call(draft: Draft, _row: Row, body: _Body) -> None:
+def _call(draft: Draft, _row: _Said, body: _Body) -> None:
     found = said.admitted(said.Said, body, draft.notices)
     if found is not None and (found.text is not None or body["op"] == "group"):
         draft.values[str(body["op"])] = found.text
 
 
-def _define(draft: Draft, _row: Row, body: _Body) -> None:
+def _define(draft: Draft, _row: _Said, body: _Body) -> None:
     found = said.admitted(said.Define, body, draft.notices)
     if found is None:
         return
@@ -241,7 +246,7 @@ def _define(draft: Draft, _row: Row, body: _Body) -> None:
         draft.values["definitions"] = [*others, found.definition()]
 
 
-def _code(draft: Draft, _row: Row, body: _Body) -> None:
+def _code(draft: Draft, _row: _Said, body: _Body) -> None:
     found = said.admitted(said.Code, body, draft.notices)
     if found is None:
         return
@@ -258,7 +263,7 @@ def _code(draft: Draft, _row: Row, body: _Body) -> None:
     draft.values["code"] = {**code, "diff": diff.model_dump() if diff else None}
 
 
-def _link(draft: Draft, _row: Row, body: _Body) -> None:
+def _link(draft: Draft, _row: _Said, body: _Body) -> None:
     found = said.admitted(said.Linked, body, draft.notices)
     if found is None:
         return
@@ -269,7 +274,7 @@ def _link(draft: Draft, _row: Row, body: _Body) -> None:
         draft.values["experiment_id"] = found.id
 
 
-def _media(draft: Draft, row: Row, body: _Body) -> None:
+def _media(draft: Draft, row: _Said, body: _Body) -> None:
     found = said.admitted(said.Logged, body, draft.notices)
     if found is None:
         return
@@ -282,13 +287,13 @@ def _media(draft: Draft, row: Row, body: _Body) -> None:
     )
 
 
-def _alert(draft: Draft, _row: Row, body: _Body) -> None:
+def _alert(draft: Draft, _row: _Said, body: _Body) -> None:
     found = said.admitted(said.Alert, body, draft.notices)
     if found is not None:
         draft.event("run.alert", after=found.model_dump())
 
 
-def _finish(draft: Draft, row: Row, body: _Body) -> None:
+def _finish(draft: Draft, row: _Said, body: _Body) -> None:
     error = body.get("error")
     # The end of a long traceback says more than its beginning.
     cut = {"error": error[-_MOST_ERROR:]} if isinstance(error, str) else {}
@@ -302,13 +307,13 @@ def _finish(draft: Draft, row: Row, body: _Body) -> None:
         _ended(draft, found.state, at, exit_code=found.exit_code, error=found.error)
 
 
-def _leave(draft: Draft, row: Row, body: _Body) -> None:
+def _leave(draft: Draft, row: _Said, body: _Body) -> None:
     found = said.admitted(said.Finish, {"op": "leave", "points": body.get("points")}, draft.notices)
     if found is not None and found.points is not None:
         draft.unit.rows.update(run_schema.writers, {"id": row["writer"]}, claimed=found.points)
 
 
-def _vanish(draft: Draft, row: Row, body: _Body) -> None:
+def _vanish(draft: Draft, row: _Said, body: _Body) -> None:
     found = said.admitted(said.Vanished, body, draft.notices)
     at = moment(found.at if found else None, moment(row["time"], draft.unit.now))
     if processes.vanish(draft.processes, row["writer"], at.timestamp()):
@@ -329,7 +334,7 @@ def _ended(
     draft.moved()
 
 
-_OPERATIONS: Mapping[str, Callable[[Draft, Row, _Body], None]] = {
+_OPERATIONS: Mapping[str, Callable[[Draft, _Said, _Body], None]] = {
     "config": _change,
     "summary": _change,
     "tags": _tag,

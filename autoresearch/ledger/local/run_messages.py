@@ -10,6 +10,7 @@ from pydantic import Field
 
 from autoresearch.errors import Invalid
 from autoresearch.records.base import (
+    ConfigObject,
     Count,
     Digest,
     Finite,
@@ -56,7 +57,7 @@ class Open(Request):
     """A process begins a run, joins it, or resumes it."""
 
     name: Line | None = None
-    config: JsonObject = Field(default_factory=dict)
+    config: ConfigObject = Field(default_factory=dict)
     note: Text = ""
     group: Line | None = None
     job_type: Line | None = None

@@ -13,6 +13,7 @@ from autoresearch.ledger.local import (
     run_annotations,
     run_changes,
     run_listing,
+    run_making,
     run_reading,
     run_views,
     settling,
@@ -28,6 +29,7 @@ from autoresearch.records.run import (
     Run,
     RunEdit,
     RunQuery,
+    RunRequest,
     SeriesInfo,
 )
 from autoresearch.series.batch import Batch
@@ -113,6 +115,15 @@ class LocalRuns(Runs):
     def runs(self, query: RunQuery, *, limit: int = 100, cursor: str | None = None) -> Page[Run]:
         with self.reading(project=query.project) as unit:
             return run_listing.listed(unit, query, limit=limit, cursor=cursor)
+
+    def create(self, request: RunRequest) -> Run:
+        with self.writing(id=request.id) as unit:
+            run_making.create(unit, self._ledger.objects.has, request)
+            return run_listing.one(unit, request.id)
+
+    def touch(self, run_id: str) -> None:
+        with self.writing(id=run_id) as unit:
+            run_making.touch(unit, run_id)
 
     def edit(self, request: RunEdit) -> Run:
         with self.writing(id=request.run_id) as unit:

@@ -18,9 +18,8 @@ from autoresearch.ledger.local.drafts import Draft, apply, begin, moment, opened
 from autoresearch.ledger.local.unit import SYSTEM, Unit
 from autoresearch.research import processes
 from autoresearch.store import run_schema
-from autoresearch.store.rows import Row
 
-__all__ = ["SILENCE_SECONDS", "due", "settle"]
+__all__ = ["SILENCE_SECONDS", "due", "hear", "settle"]
 
 SILENCE_SECONDS = 300.0
 """After so long without a sign of life a run counts as crashed, until the next sign."""
@@ -85,12 +84,20 @@ def settle(unit: Unit, has: Callable[[str], bool], scope: Mapping[str, str]) -> 
         work.revive(run_id)
     waiting = unit.rows.run(_NEXT)
     for row in waiting:
-        work.take(row)
+        work.take(dict(row))
     work.save()
     for run_id in _found(unit, scope, silent=True):
         work.fall_silent(run_id)
     work.save()
     return len(waiting) == _MOST_MESSAGES
+
+
+def hear(unit: Unit, has: Callable[[str], bool], run_id: str, writer: str, body: str) -> None:
+    """Apply one message now that came in no batch, within a write transaction in which nothing else waits."""
+    work = _Settling(unit, has)
+    at = unit.now.timestamp()
+    work.take({"run_id": run_id, "writer": writer, "sequence": 0, "time": at, "body": body})
+    work.save()
 
 
 class _Settling:
@@ -100,7 +107,7 @@ class _Settling:
         self.unit = unit
         self.has = has
         self.drafts: dict[str, Draft | None] = {}
-        self.applied: list[Row] = []
+        self.applied: list[Mapping[str, Any]] = []
 
     def draft(self, run_id: str) -> Draft | None:
         if run_id not in self.drafts:
@@ -117,7 +124,7 @@ class _Settling:
         self.drafts.clear()
         self.applied.clear()
 
-    def take(self, row: Row) -> None:
+    def take(self, row: Mapping[str, Any]) -> None:
         """Apply one message, or let it wait."""
         body = _body(row)
         draft = self.draft(row["run_id"])
@@ -138,11 +145,11 @@ class _Settling:
             opened(draft, row, {"op": "open", "started": row["time"]})
         if new:
             for parked in self.unit.rows.run(_PARKED, run_id=row["run_id"]):
-                self.take(parked)
+                self.take(dict(parked))
         if body["op"] != "open":
             apply(draft, row, body)
 
-    def _is_all_there_is(self, row: Row, body: Mapping[str, Any]) -> bool:
+    def _is_all_there_is(self, row: Mapping[str, Any], body: Mapping[str, Any]) -> bool:
         """Whether this ends a damaged journal in which the opening was: the rest is kept all the same."""
         if body["op"] not in {"finish", "vanished"}:
             return False
@@ -168,7 +175,7 @@ class _Settling:
         draft.moved(SYSTEM)
 
 
-def _body(row: Row) -> dict[str, Any]:
+def _body(row: Mapping[str, Any]) -> dict[str, Any]:
     try:
         body = said.plain(json.loads(row["body"].removeprefix(_MARK)))
     except (ValueError, RecursionError):

@@ -50,7 +50,7 @@ class Values(dict[str, "Any"]):
             Invalid: A value has no JSON form, or they are more than 1 MiB.
         """
         values = {**(as_mapping(given[0]) if given else {}), **more}
-        said = plain_values(values)
+        said = plain_values(values, typed=self._op == "config")
         super().update(values)
         self._tell({"op": self._op, "values": said})
 

@@ -7,6 +7,7 @@ from itertools import islice
 from typing import Any
 
 from autoresearch.ledger.base import Runs, every
+from autoresearch.records.typed import config_value
 from autoresearch.series.curve import Curve, number_out
 from autoresearch.track.live.resuming import Where, opened
 
@@ -70,6 +71,7 @@ def string_data(where: Where, run_id: str, path: str, limit: int, offset: int) -
 
 
 def configs(where: Where, run_id: str) -> dict[str, Any]:
-    """The configuration as it is stored."""
+    """The configuration, its values of the types that they were set with."""
     with opened(where) as ledger:
-        return ledger.runs.run(run_id).config
+        found: dict[str, Any] = config_value(ledger.runs.run(run_id).config)
+        return found

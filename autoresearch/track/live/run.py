@@ -201,7 +201,7 @@ class Run:
         return reading.string_data((self.home, self._server), self.id, path, limit, offset)
 
     def get_configs(self) -> dict[str, Any]:
-        """The configuration as it is stored."""
+        """The configuration as it is stored, its values of the types that they were set with."""
         from autoresearch.track.live import reading
 
         self.flush()

@@ -10,6 +10,7 @@ import warnings
 from autoresearch.errors import Invalid, NotFound, Unavailable
 from autoresearch.journal.writer import Writer
 from autoresearch.records.ids import is_id, new_id
+from autoresearch.records.typed import config_value
 from autoresearch.records.words import clean_line
 from autoresearch.settings import Settings
 from autoresearch.store.homes import make_home
@@ -58,7 +59,7 @@ def begin(*, mode: str | None, home: Any, project: str | None, read_only: bool, 
     opening = _opening(settings, here, wanted) | {
         "project": called,
         "name": name,
-        "config": plain_values(values),
+        "config": plain_values(values, typed=True),
     }
     described: dict[str, Any] = {
         "id": run_id,
@@ -142,7 +143,7 @@ def _opened(ref: object, project: str, home: str, server: Server | None) -> Run:
         mode="read-only",
         home=home,
         server=server,
-        config=found.config,
+        config=config_value(found.config),
     )
     run.state = found.state
     return run

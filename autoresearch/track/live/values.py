@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from autoresearch.errors import Invalid
 from autoresearch.records.jsontext import json_text
+from autoresearch.records.typed import special
 from autoresearch.records.words import clean_text
 
 TYPE_CHECKING = False
@@ -41,13 +42,13 @@ def as_mapping(config: Any) -> dict[str, Any]:
     )
 
 
-def plain_values(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The JSON form of names and values.
+def plain_values(values: Mapping[str, Any], *, typed: bool = False) -> dict[str, Any]:
+    """The JSON form of names and values; ``typed`` keeps types that JSON has not, see ``records.typed``.
 
     Raises:
         Invalid: It is nested deeper than 32, or more than 1 MiB.
     """
-    made = {str(key): plain(value) for key, value in values.items()}
+    made = {str(key): plain(value, typed=typed) for key, value in values.items()}
     if len(json_text(made)) > _MAX_JSON:
         raise Invalid(
             "The values are more than 1 MiB as JSON.", hint="Log what is large as a file or an artifact."
@@ -55,7 +56,7 @@ def plain_values(values: Mapping[str, Any]) -> dict[str, Any]:
     return made
 
 
-def plain(value: Any, depth: int = 0) -> Any:
+def plain(value: Any, depth: int = 0, *, typed: bool = False) -> Any:
     """The JSON form of one value: what JSON has no form for becomes text, and a non-finite number ``{"$float": "NaN"}``.
 
     Raises:
@@ -67,24 +68,27 @@ def plain(value: Any, depth: int = 0) -> Any:
         return value
     if isinstance(value, str):
         return _text(value)
+    named = special(value) if typed else None
+    if named is not None:
+        return plain(named, depth)
     if isinstance(value, int):
         return int(value) if abs(value) <= _EXACT else str(value)
     if isinstance(value, float):
         return _number(float(value))
     if hasattr(value, "items") and hasattr(value, "keys"):
-        return {_text(str(key)): plain(item, depth + 1) for key, item in value.items()}
+        return {_text(str(key)): plain(item, depth + 1, typed=typed) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [plain(item, depth + 1) for item in value]
+        return [plain(item, depth + 1, typed=typed) for item in value]
     if isinstance(value, set | frozenset):
-        return [plain(item, depth + 1) for item in sorted(value, key=repr)]
-    return _foreign(value, depth)
+        return [plain(item, depth + 1, typed=typed) for item in sorted(value, key=repr)]
+    return _foreign(value, depth, typed=typed)
 
 
-def _foreign(value: Any, depth: int) -> Any:
+def _foreign(value: Any, depth: int, *, typed: bool) -> Any:
     if hasattr(value, "item") and getattr(value, "ndim", None) == 0:
-        return plain(value.item(), depth + 1)
+        return plain(value.item(), depth + 1, typed=typed)
     if hasattr(value, "tolist") and getattr(value, "size", _EXACT) <= 1000:
-        return plain(value.tolist(), depth + 1)
+        return plain(value.tolist(), depth + 1, typed=typed)
     if hasattr(value, "isoformat"):
         return _text(str(value.isoformat()))
     return _text(str(value))

@@ -133,7 +133,7 @@ def test_a_configuration_is_taken_in_every_usual_form(config: Any) -> None:
         assert runs.run(run.id).config == {"lr": 0.1, "depth": 3}
 
 
-def test_configuration_values_keep_their_types_where_json_has_them() -> None:
+def test_configuration_values_keep_their_types() -> None:
     run = quiet()
     moment = datetime.datetime(2026, 1, 2, 3, 4, tzinfo=datetime.UTC)
     run.config.update(
@@ -149,14 +149,18 @@ def test_configuration_values_keep_their_types_where_json_has_them() -> None:
         "f": 1.0,
         "b": True,
         "n": None,
-        "when": moment.isoformat(),
-        "bad": "NaN",
+        "when": {"$type": "datetime", "value": moment.isoformat()},
+        "bad": {"$type": "float", "value": "nan"},
         "path": "a/b",
         "more": 0.25,
         "shape": [2, 3],
     }
     assert config == expected
     assert [type(config[name]) for name in "ifb"] == [int, float, bool]
+    with quiet(resume=run.id, read_only=True) as read:
+        given = read.get_configs()
+        assert (read.config["when"], given["when"]) == (moment, moment)
+        assert math.isnan(given["bad"])
 
 
 def test_the_handle_can_be_used_like_a_dictionary() -> None:
