@@ -41,6 +41,7 @@ class Settings:
 
     Attributes:
         home: Folder of the embedded store.
+        database_url: Database that a server or ``admin`` uses in place of the one in ``home``; a URL or a path.
         project: Default project, or None to take the repository's folder name.
         actor: Name of who acts, or None for the operating system's user.
         snapshot_max_file: Files above this many bytes are named in a snapshot, not stored.
@@ -63,6 +64,7 @@ class Settings:
     def __init__(self, environment: Mapping[str, str] | None = None) -> None:
         env = os.environ if environment is None else environment
         self.home = os.path.expanduser(_first(env, "HOME", _OURS) or "~/.autoresearch")
+        self.database_url = _first(env, "DATABASE_URL", _OURS)
         self.project = _first(env, "PROJECT")
         self.actor = _first(env, "ACTOR")
         self.snapshot_max_file = _whole(env, "SNAPSHOT_MAX_FILE", 5 * 1024 * 1024)

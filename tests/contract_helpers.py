@@ -24,6 +24,8 @@ from autoresearch.records.tree import Tree, TreeEntry
 from autoresearch.research.keys import repro_key
 
 PROJECT = "char-lm"
+Poke = Callable[..., None]
+"""Changes rows behind the ledger's back."""
 
 
 class _Part:

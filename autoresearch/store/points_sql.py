@@ -33,9 +33,13 @@ class Sql:
 
     def each(self, text: str, *values: Any) -> Iterator[tuple[Any, ...]]:
         """The rows of a query one by one, for what need not fit into memory."""
-        cursor = self.connection.cursor()
-        cursor.execute(text, (self.organization, *values))
-        yield from cursor
+        # The client of PostgreSQL takes all rows at once, unless it is told to scroll.
+        cursor = getattr(self.connection, "scroll", self.connection.cursor)()
+        try:
+            cursor.execute(text, (self.organization, *values))
+            yield from cursor
+        finally:
+            cursor.close()
 
     def listed(self, text: str, *values: Any, among: Sequence[Any]) -> Iterator[tuple[Any, ...]]:
         """Rows of a query whose ``{}`` stands for the members of a list, asked for in parts of 500."""

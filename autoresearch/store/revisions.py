@@ -13,8 +13,9 @@ from autoresearch.errors import StoreTooNew
 TYPE_CHECKING = False  # importing typing would cost more than this module
 if TYPE_CHECKING:
     from pathlib import Path
+    from typing import Any
 
-__all__ = ["NEWEST", "REVISIONS", "newest", "of_file", "upgrade"]
+__all__ = ["NEWEST", "REVISIONS", "migrate", "newest", "of_file", "upgrade"]
 
 REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0007")
 NEWEST = REVISIONS[-1]
@@ -57,12 +58,8 @@ def upgrade(path: str, found: str) -> str:
     """Bring an older file to the newest revision, after copying it; answers where the copy is."""
     # Slow to import, and needed only when the library was upgraded.
     import sqlalchemy as sa
-    from alembic import command
-    from alembic.config import Config
 
     backup = _backup(path, found)
-    config = Config()
-    config.set_main_option("script_location", os.path.join(_HERE, "migrations").replace("%", "%%"))
     engine = sa.create_engine(
         sa.URL.create("sqlite", database=path), connect_args={"timeout": 60, "isolation_level": None}
     )
@@ -70,9 +67,8 @@ def upgrade(path: str, found: str) -> str:
         with engine.connect() as connection:
             connection.exec_driver_sql("PRAGMA synchronous=FULL")
             connection.exec_driver_sql("BEGIN IMMEDIATE")
-            config.attributes["connection"] = connection
             try:
-                command.upgrade(config, NEWEST)
+                migrate(connection)
             except BaseException:
                 connection.exec_driver_sql("ROLLBACK")
                 raise
@@ -80,6 +76,17 @@ def upgrade(path: str, found: str) -> str:
     finally:
         engine.dispose()
     return backup
+
+
+def migrate(connection: Any) -> None:
+    """Run the migrations that are missing, within the caller's transaction."""
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", os.path.join(_HERE, "migrations").replace("%", "%%"))
+    config.attributes["connection"] = connection
+    command.upgrade(config, NEWEST)
 
 
 def _backup(path: str, revision: str) -> str:

@@ -9,8 +9,9 @@ import contextlib
 import os
 import sqlite3
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Literal
 
 import sqlalchemy as sa
 from sqlalchemy import event
@@ -34,6 +35,8 @@ class Database:
         StoreReadOnly: The place cannot be written.
     """
 
+    dialect: Literal["sqlite"] = "sqlite"
+
     def __init__(self, path: Path) -> None:
         self.path = path
         with opening.Plainly(str(path)):
@@ -43,12 +46,18 @@ class Database:
         # One that nobody closed is closed when nobody holds it any more, at the latest when the interpreter ends.
         weakref.finalize(self, self._engine.dispose)
 
+    @property
+    def where(self) -> str:
+        """The path of the file."""
+        return str(self.path)
+
     @contextlib.contextmanager
     def write(
         self,
         organization: str | None = None,  # noqa: ARG002  one writer at a time, whoever's rows it writes
         *,
-        run: str | None = None,  # noqa: ARG002  as above
+        run: str | Sequence[str] = (),  # noqa: ARG002  as above
+        alone: bool = False,  # noqa: ARG002  as above
     ) -> Iterator[sa.Connection]:
         """One write transaction: committed when the block ends, undone when it raises."""
         with opening.Plainly(str(self.path)), self._engine.connect() as connection:

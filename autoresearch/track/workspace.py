@@ -141,7 +141,7 @@ class Workspace:
     @property
     def home(self) -> Path:
         """Folder of the embedded store."""
-        return self.ledger.database.path.parent
+        return Path(self.ledger.database.where).parent
 
     def recover(self) -> Synced:
         """Bring into the store what this process has logged so far, and what others left in their journals when they died.

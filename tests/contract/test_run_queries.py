@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +14,7 @@ from autoresearch.ledger.base import Ledger, every
 from autoresearch.ledger.local.ledger import LocalLedger
 from autoresearch.records.ids import new_id
 from autoresearch.records.run import RunQuery, RunRequest
+from tests.contract_helpers import Poke
 from tests.run_batches import PROJECT, START, Writer
 
 
@@ -146,20 +146,13 @@ def test_a_cursor_that_no_list_gave_is_refused(ledger: Ledger, cursor: str) -> N
         ledger.runs.runs(query(), limit=0)
 
 
-def poke(folder: Path, statement: str, *values: Any) -> None:
-    connection = sqlite3.connect(folder / "store" / "ledger.sqlite")
-    with connection:
-        connection.execute(statement, values)
-    connection.close()
-
-
 def test_a_run_of_which_nothing_is_heard_counts_as_crashed_until_it_is_heard_again(
-    ledger: Ledger, tmp_path: Path
+    ledger: Ledger, poke: Poke
 ) -> None:
     writer, other = Writer(ledger).open(), Writer(ledger).open()
-    poke(tmp_path, "UPDATE writers SET updated_at = updated_at - 299 WHERE id = ?", writer.id)
+    poke("UPDATE writers SET updated_at = updated_at - 299 WHERE id = ?", writer.id)
     assert numbers(ledger, state="running") == [2, 1]
-    poke(tmp_path, "UPDATE writers SET updated_at = updated_at - 2 WHERE id = ?", writer.id)
+    poke("UPDATE writers SET updated_at = updated_at - 2 WHERE id = ?", writer.id)
     (gone,) = ledger.runs.runs(query(state="crashed")).items
     assert gone.id == writer.run
     assert gone.ended_at == gone.heartbeat_at
@@ -168,7 +161,7 @@ def test_a_run_of_which_nothing_is_heard_counts_as_crashed_until_it_is_heard_aga
     writer.log({"loss": [1.0]})
     again = writer.seen
     assert (again.state, again.error, again.ended_at) == ("running", None, None)
-    poke(tmp_path, "UPDATE writers SET updated_at = updated_at - 400 WHERE id = ?", writer.id)
+    poke("UPDATE writers SET updated_at = updated_at - 400 WHERE id = ?", writer.id)
     events = ledger.memory.events(project=PROJECT).items
     told = [event.kind for event in events if event.subject == writer.run]
     assert told == ["run.started", "run.crashed", "run.resumed", "run.crashed"]
@@ -178,11 +171,9 @@ def test_a_run_of_which_nothing_is_heard_counts_as_crashed_until_it_is_heard_aga
     assert (last.kind, last.before) == ("run.finished", {"state": "crashed"})
 
 
-def test_a_silent_run_that_is_found_dead_stays_crashed_and_tells_no_more(
-    ledger: Ledger, tmp_path: Path
-) -> None:
+def test_a_silent_run_that_is_found_dead_stays_crashed_and_tells_no_more(ledger: Ledger, poke: Poke) -> None:
     writer = Writer(ledger).open()
-    poke(tmp_path, "UPDATE writers SET updated_at = updated_at - 400")
+    poke("UPDATE writers SET updated_at = updated_at - 400")
     assert writer.seen.state == "crashed"
     writer.say("vanished", at=START + 60)
     run = writer.seen
@@ -192,11 +183,11 @@ def test_a_silent_run_that_is_found_dead_stays_crashed_and_tells_no_more(
 
 
 def test_a_requested_run_that_nobody_touches_falls_silent_until_somebody_does(
-    ledger: Ledger, tmp_path: Path
+    ledger: Ledger, poke: Poke
 ) -> None:
     made = ledger.runs.create(RunRequest.make(id=new_id(), project=PROJECT))
     assert ledger.runs.run(made.id).state == "running"
-    poke(tmp_path, "UPDATE writers SET updated_at = updated_at - 400")
+    poke("UPDATE writers SET updated_at = updated_at - 400")
     assert ledger.runs.run(made.id).state == "crashed"
     ledger.runs.touch(made.id)
     touched = ledger.runs.run(made.id)

@@ -17,8 +17,8 @@ from autoresearch.records.base import utc_now
 from autoresearch.records.experiment import Actor
 from autoresearch.research import roles
 from autoresearch.store import access_schema as tables
+from autoresearch.store.databases import Database
 from autoresearch.store.rows import Row
-from autoresearch.store.sqlite import Database
 
 __all__ = ["Access", "Caller"]
 

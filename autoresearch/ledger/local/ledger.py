@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from autoresearch.briefs.facts import Facts
@@ -20,8 +20,8 @@ from autoresearch.records.base import Page, utc_now
 from autoresearch.records.experiment import Actor, ExperimentRequest, Note, NoteRequest
 from autoresearch.records.frontier import Event, Match
 from autoresearch.store.blobs import Depot, open_objects
+from autoresearch.store.databases import Database, open_database
 from autoresearch.store.rows import Rows
-from autoresearch.store.sqlite import Database
 
 __all__ = ["LocalArtifacts", "LocalLedger", "LocalMemory"]
 
@@ -99,7 +99,7 @@ class LocalLedger(Ledger):
     """A ledger on this machine.
 
     Args:
-        database: The opened store file.
+        database: The opened database.
         objects: Where blobs lie.
         organization: Whose ledger it is; nothing of another is reachable through it.
         actor: Who acts through it.
@@ -131,8 +131,32 @@ class LocalLedger(Ledger):
             StoreTooNew: A newer version of the library wrote it.
             StoreReadOnly: The folder cannot be written.
         """
-        database = Database(home / "ledger.sqlite")
-        return cls(database, open_objects(home / "objects"), actor=actor)
+        return cls.connect(home / "ledger.sqlite", home / "objects", actor=actor)
+
+    @classmethod
+    def connect(
+        cls,
+        database: str | Path,
+        objects: str | Path,
+        *,
+        organization: str = "local",
+        actor: Actor | None = None,
+    ) -> LocalLedger:
+        """Open a store whose rows and objects lie in places of their own, making or migrating it as needed.
+
+        Args:
+            database: Path of a file, or ``postgresql://user@host/name``.
+            objects: Folder of the objects, or the URL of a bucket.
+            organization: Whose ledger it is.
+            actor: Who acts through it.
+
+        Raises:
+            Invalid: The URL is one of something else.
+            StoreError: The database cannot be used.
+            Unavailable: The database server cannot be reached.
+        """
+        opened = open_database(database)
+        return cls(opened, open_objects(objects), organization=organization, actor=actor)
 
     def require(self, digest: str) -> None:
         """Blobs first, records last: a record never names an object that is not there.
@@ -155,15 +179,15 @@ class LocalLedger(Ledger):
             self.require(request.tree)
 
     @contextlib.contextmanager
-    def write(self) -> Iterator[Unit]:
-        """One write transaction."""
-        with self.database.write() as connection:
+    def write(self, *, run: str | Sequence[str] = ()) -> Iterator[Unit]:
+        """One write transaction; with ``run`` only points and messages of that run, or of those, may be written."""
+        with self.database.write(self.organization, run=run) as connection:
             yield Unit(Rows(connection, self.organization), self.actor, utc_now())
 
     @contextlib.contextmanager
     def read(self) -> Iterator[Unit]:
         """One read transaction."""
-        with self.database.read() as connection:
+        with self.database.read(self.organization) as connection:
             yield Unit(Rows(connection, self.organization), self.actor, utc_now())
 
     def close(self) -> None:

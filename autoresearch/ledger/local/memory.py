@@ -17,7 +17,7 @@ from autoresearch.records.frontier import Event, Match
 from autoresearch.research import changes
 from autoresearch.research.keys import content_key
 from autoresearch.store import schema
-from autoresearch.store.rows import Row
+from autoresearch.store.dialects import Found, find_words
 
 __all__ = ["add_note", "events", "notes", "search", "tried"]
 
@@ -26,12 +26,6 @@ _PATCH = re.compile(r"^(diff --git |@@ |\+\+\+ )", re.MULTILINE)
 _MAX_WORDS = 40
 _NEAR = 0.35
 
-_SEARCH = sa.text(
-    "SELECT experiment_id, bm25(search, 2.0, 1.0) AS rank, "
-    "snippet(search, -1, '', '', '…', 16) AS excerpt, change FROM search "
-    "WHERE search MATCH :query AND organization = :organization AND project = :project "
-    "ORDER BY rank, rowid LIMIT :most"
-)
 _SAME_EDIT = (
     sa.select(*(schema.edits.c[name] for name in ("experiment_id", "subject", "name", "before", "after")))
     .where(
@@ -103,16 +97,17 @@ def search(unit: Unit, project: str, text: str, *, limit: int) -> tuple[Match, .
     words = _WORD.findall(text)[:_MAX_WORDS]
     if not words:
         return ()
-    found = _matching(unit, project, words, " ", cursors.bounded(limit))
-    found = found or _matching(unit, project, words, " OR ", limit)
-    top = min((row["rank"] for row in found), default=0.0) or -1.0
-    return _matches(unit, [(row["experiment_id"], row["rank"] / top, row["excerpt"]) for row in found])
+    found = _matching(unit, project, words, every=True, most=cursors.bounded(limit))
+    found = found or _matching(unit, project, words, every=False, most=limit)
+    top = max((each.fit for each in found), default=0.0) or 1.0
+    return _matches(unit, [(each.experiment_id, each.fit / top, each.excerpt) for each in found])
 
 
-def _matching(unit: Unit, project: str, words: Sequence[str], joint: str, most: int) -> Sequence[Row]:
-    # Quoted, a word is only ever a word to FTS5, never an operator; the star finds longer forms.
-    query = joint.join(f'"{word}"*' for word in words)
-    return unit.rows.run(_SEARCH, query=query, project=project, most=most)
+def _matching(unit: Unit, project: str, words: Sequence[str], *, every: bool, most: int) -> list[Found]:
+    rows = unit.rows
+    return find_words(
+        rows.connection, rows.organization, project=project, words=words, every=every, most=most
+    )
 
 
 def tried(unit: Unit, project: str, change: str, *, limit: int) -> tuple[Match, ...]:
@@ -151,11 +146,11 @@ def _similar(unit: Unit, project: str, change: str, *, patch: bool) -> list[tupl
     if not words:
         return []
     found = []
-    for row in _matching(unit, project, words[:_MAX_WORDS], " OR ", 50):
-        other = row["change"].splitlines()[1:] if patch else [row["excerpt"]]
+    for each in _matching(unit, project, words[:_MAX_WORDS], every=False, most=50):
+        other = each.change.splitlines()[1:] if patch else [each.excerpt]
         score = changes.similarity(lines, other)
         if score >= _NEAR or not patch:
-            found.append((row["experiment_id"], min(score, 0.89), row["excerpt"]))
+            found.append((each.experiment_id, min(score, 0.89), each.excerpt))
     return found
 
 

@@ -22,6 +22,7 @@ from autoresearch.ledger.local.unit import Unit
 from autoresearch.records.experiment import Actor, Diff
 from autoresearch.records.run import Code, Definition, Media, Run
 from autoresearch.store import run_schema, schema
+from autoresearch.store.dialects import plain
 from autoresearch.store.points_sql import Sql
 from autoresearch.store.rows import Row
 
@@ -77,7 +78,7 @@ class _Known(NamedTuple):
 
 def points_sql(unit: Unit) -> Sql:
     """The unit's own connection and organization, for statements on the tables of points."""
-    return Sql(unit.rows.connection.connection.dbapi_connection, unit.rows.organization)
+    return Sql(plain(unit.rows.connection), unit.rows.organization)
 
 
 def runs(unit: Unit, rows: Sequence[sa.Row[Any]]) -> tuple[Run, ...]:

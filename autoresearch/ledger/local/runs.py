@@ -50,7 +50,7 @@ class LocalRuns(Runs):
         self._ledger = ledger
 
     def ingest(self, batch: Batch) -> int:
-        with self._ledger.write() as unit:
+        with self._ledger.write(run=batch.run) as unit:
             sql = run_views.points_sql(unit)
             return ingest.take(sql.connection, sql.organization, batch)
 
@@ -60,9 +60,10 @@ class LocalRuns(Runs):
         Answers for each the sequence number that is stored of its writer, or the ``Conflict`` or ``Invalid`` that kept this
         one, and no other, from being stored. Whatever else is raised left nothing of any of them.
         """
-        with self._ledger.write() as unit:
+        every = list(batches)
+        with self._ledger.write(run=sorted({batch.run for batch in every})) as unit:
             sql = run_views.points_sql(unit)
-            return ingest.take_many(sql.connection, sql.organization, batches)
+            return ingest.take_many(sql.connection, sql.organization, every)
 
     def position(self, writer: str) -> int:
         with self._ledger.read() as unit:
@@ -240,7 +241,7 @@ class LocalRuns(Runs):
         """In transactions of bounded size, so that writers get their turn."""
         moved = 0
         while True:
-            with self._ledger.write() as unit:
+            with self._ledger.write(run=run_id) as unit:
                 done = run_reading.points(unit).compact(run_id, most_points=_MOST_AT_ONCE, whole=whole)
             moved += done
             if not done:

@@ -15,6 +15,7 @@ from autoresearch.records.base import utc_now
 from autoresearch.records.tree import Tree, looks_like_manifest
 from autoresearch.store import run_schema, schema
 from autoresearch.store.blobs import GRACE_SECONDS, Stored
+from autoresearch.store.dialects import plain
 from autoresearch.store.points import Points
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ class LocalSnapshots(Snapshots):
         """What the receipts of runs say is wrong, of all organizations."""
         with self._ledger.database.read() as connection:
             for organization, run_id, project, number, name in connection.execute(_RUNS).all():
-                points = Points(connection.connection.dbapi_connection, organization)
+                points = Points(plain(connection), organization)
                 receipt = points.receipt(run_id, verify=True)
                 faults = receipt.faults or (() if receipt.intact else ("points were lost on the way",))
                 yield from (f"run {number} ({name}) of {project}: {fault}" for fault in faults)
@@ -103,7 +104,7 @@ class LocalSnapshots(Snapshots):
         objects = self._ledger.objects
         # Blobs are stored before the record that names them, so young ones may be about to be named.
         young = utc_now().timestamp() - GRACE_SECONDS
-        with self._ledger.write():
+        with self._ledger.database.write(alone=True):
             wanted = self._wanted()
             doomed: list[Stored] = []
             for stored in objects.listed():

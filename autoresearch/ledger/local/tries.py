@@ -11,6 +11,7 @@ from autoresearch.ledger.local.unit import Unit
 from autoresearch.records.experiment import ExperimentRequest
 from autoresearch.research import changes
 from autoresearch.store import schema
+from autoresearch.store.dialects import index_words
 from autoresearch.store.rows import Row
 
 __all__ = ["bare", "edits_of", "judged", "remember"]
@@ -20,10 +21,6 @@ _MAX_VALUES = 12
 _MAX_INDEXED = 64 * 1024
 _MAX_NAMED = 50
 
-_INDEX = sa.text(
-    "INSERT INTO search (note, change, organization, project, experiment_id) "
-    "VALUES (:note, :change, :organization, :project, :experiment_id)"
-)
 _BEST_GAIN = (
     sa.select(sa.func.max(schema.experiments.c.gain).label("gain"))
     .select_from(
@@ -65,10 +62,9 @@ def remember(unit: Unit, request: ExperimentRequest, *, number: int, segment: in
     # Only what changed: by its context lines every change of a file would be like every other.
     changed = changes.changed_lines(request.change) if request.change else []
     text = "\n".join([" ".join(request.files[:_MAX_NAMED]), *changed])[:_MAX_INDEXED]
-    values = {"note": request.note, "change": text, "project": request.project}
-    unit.rows.connection.execute(
-        _INDEX, {**values, "organization": unit.rows.organization, "experiment_id": request.id}
-    )
+    rows = unit.rows
+    about = {"project": request.project, "experiment_id": request.id}
+    index_words(rows.connection, rows.organization, **about, note=request.note, change=text)
 
 
 def _edits(unit: Unit, request: ExperimentRequest, segment: int) -> list[changes.Edit]:

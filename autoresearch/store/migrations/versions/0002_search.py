@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 from alembic import op
+from sqlalchemy.dialects.postgresql import TSVECTOR
 
 revision = "0002"
 down_revision = "0001"
@@ -54,6 +55,9 @@ def upgrade() -> None:
     op.create_index(
         "edits_by_subject", "edits", ["organization", "project", "segment", "subject", "number"], unique=False
     )
+    if op.get_bind().dialect.name == "postgresql":
+        _search_of_postgresql()
+        return
     op.execute(
         "CREATE VIRTUAL TABLE search USING fts5(note, change, organization UNINDEXED, project UNINDEXED, "
         "experiment_id UNINDEXED, tokenize = 'unicode61 remove_diacritics 2')"
@@ -63,3 +67,17 @@ def upgrade() -> None:
         "INSERT INTO search (rowid, note, change, organization, project, experiment_id) "
         "SELECT rowid, note, '', organization, project, id FROM experiments"
     )
+
+
+def _search_of_postgresql() -> None:
+    op.create_table(
+        "search",
+        sa.Column("organization", sa.String(), nullable=False),
+        sa.Column("experiment_id", sa.String(), nullable=False),
+        sa.Column("project", sa.Text(), nullable=False),
+        sa.Column("note", sa.Text(), nullable=False),
+        sa.Column("change", sa.Text(), nullable=False),
+        sa.Column("words", TSVECTOR(), nullable=False),
+        sa.PrimaryKeyConstraint("organization", "experiment_id"),
+    )
+    op.create_index("search_by_project", "search", ["organization", "project"], unique=False)

@@ -1,0 +1,219 @@
+"""What only PostgreSQL says: ``?`` for a parameter, numbers as the points want them, and full-text search.
+
+Words are split here as FTS5 splits them, so that both find the same; PostgreSQL's own parser would take ``train.py`` for a host.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from itertools import count
+from typing import Any
+
+import psycopg
+import sqlalchemy as sa
+from psycopg.adapt import AdaptersMap, Loader
+from psycopg.types.numeric import Int8BinaryDumper
+from sqlalchemy.dialects.postgresql import TSVECTOR
+
+from autoresearch.store.dialects import Found
+
+__all__ = ["Plain", "find_words", "index_words", "plain", "search"]
+
+_Values = Sequence[Any]
+
+search = sa.Table(
+    "search",
+    sa.MetaData(),
+    sa.Column("organization", sa.String, primary_key=True),
+    sa.Column("experiment_id", sa.String, primary_key=True),
+    sa.Column("project", sa.Text, nullable=False),
+    sa.Column("note", sa.Text, nullable=False),
+    sa.Column("change", sa.Text, nullable=False),
+    sa.Column("words", TSVECTOR, nullable=False),
+    sa.Index("search_by_project", "organization", "project"),
+)
+"""The words of each experiment; on SQLite the table of the same name belongs to FTS5."""
+
+_INDEX = sa.text(
+    "INSERT INTO search (organization, experiment_id, project, note, change, words)"
+    " VALUES (:organization, :experiment_id, :project, :note, :change, CAST(:words AS tsvector))"
+)
+# A word counts by how few experiments of the project have it, as in FTS5: ts_rank alone takes all for equal.
+_SEARCH = sa.text(
+    "WITH hits AS MATERIALIZED (SELECT experiment_id, note, change, words FROM search WHERE organization = :organization"
+    " AND project = :project AND words @@ CAST(:query AS tsquery)),"
+    " every AS (SELECT count(*) AS n FROM search WHERE organization = :organization AND project = :project),"
+    " ranks AS (SELECT h.experiment_id, t.word, ts_rank('{0, 0, 0.5, 1}', h.words, t.word) AS rank FROM hits h,"
+    " (SELECT CAST(word AS tsquery) AS word FROM unnest(CAST(:words AS text[])) AS word) t WHERE h.words @@ t.word),"
+    " weights AS (SELECT word, ln(1 + ((SELECT n FROM every) - count(*) + 0.5) / (count(*) + 0.5)) AS weight FROM ranks"
+    " GROUP BY word),"
+    " best AS (SELECT r.experiment_id, sum(r.rank * w.weight) AS fit FROM ranks r JOIN weights w USING (word)"
+    " GROUP BY r.experiment_id ORDER BY fit DESC, r.experiment_id LIMIT :most)"
+    " SELECT b.experiment_id, b.fit, h.note, h.change FROM best b JOIN hits h USING (experiment_id)"
+    " ORDER BY b.fit DESC, b.experiment_id"
+)
+_LONGEST_WORD = 400
+_MOST_POSITIONS = 16_000
+_EXCERPT_WORDS = 16
+
+
+class _NumberLoader(Loader):
+    """Sums of whole numbers are of no fixed size in PostgreSQL; here they fit."""
+
+    def load(self, data: Any) -> int | float:
+        text = bytes(data).decode()
+        return float(text) if "." in text or "N" in text else int(text)
+
+
+_ADAPTERS = AdaptersMap(psycopg.adapters)
+# Numbers are sent in one size whatever their value, so that a statement is prepared once.
+_ADAPTERS.register_dumper(int, Int8BinaryDumper)
+_ADAPTERS.register_loader("numeric", _NumberLoader)
+_names = count()
+
+
+@lru_cache(maxsize=1024)
+def _marked(text: str) -> str:
+    """A statement with PostgreSQL's mark for each parameter."""
+    return text.replace("%", "%%").replace("?", "%s")
+
+
+class _Cursor(psycopg.Cursor[tuple[Any, ...]]):
+    """A cursor that takes ``?``; every row of an answer is held."""
+
+    @property
+    def adapters(self) -> AdaptersMap:
+        return _ADAPTERS
+
+    def execute(self, query: Any, params: Any = None, **options: Any) -> Any:
+        return super().execute(_marked(query), params, **options)
+
+    def executemany(self, query: Any, params_seq: Iterable[Any], **options: Any) -> None:
+        super().executemany(_marked(query), params_seq, **options)
+
+
+class _Scroll(psycopg.ServerCursor[tuple[Any, ...]]):
+    """A cursor that takes ``?`` and fetches a few rows at a time."""
+
+    @property
+    def adapters(self) -> AdaptersMap:
+        return _ADAPTERS
+
+    def execute(self, query: Any, params: Any = None, **options: Any) -> Any:
+        return super().execute(_marked(query), params, **options)
+
+
+class Plain:
+    """A connection as the statements on points use one: ``?`` marks a parameter.
+
+    Args:
+        connection: The driver's connection, inside a transaction.
+    """
+
+    __slots__ = ("connection",)
+
+    def __init__(self, connection: psycopg.Connection[Any]) -> None:
+        self.connection = connection
+
+    def cursor(self) -> psycopg.Cursor[tuple[Any, ...]]:
+        """A cursor whose answers are held whole."""
+        return _Cursor(self.connection)
+
+    def scroll(self) -> psycopg.ServerCursor[tuple[Any, ...]]:
+        """A cursor whose rows come in parts, for what need not fit into memory."""
+        made = _Scroll(self.connection, f"rows_{next(_names)}")
+        made.itersize = 32
+        return made
+
+    def execute(self, text: str, values: _Values = ()) -> psycopg.Cursor[tuple[Any, ...]]:
+        """Run one statement; answers the cursor."""
+        cursor = self.cursor()
+        cursor.execute(text, values)
+        return cursor
+
+
+def plain(connection: sa.Connection) -> Plain:
+    """See :func:`autoresearch.store.dialects.plain`."""
+    driver: Any = connection.connection.dbapi_connection
+    return Plain(driver)
+
+
+def index_words(connection: sa.Connection, organization: str, **values: str) -> None:
+    """See :func:`autoresearch.store.dialects.index_words`."""
+    words = _vector(values["note"], values["change"])
+    connection.execute(_INDEX, {**values, "organization": organization, "words": words})
+
+
+def find_words(
+    connection: sa.Connection,
+    organization: str,
+    *,
+    project: str,
+    words: Sequence[str],
+    every: bool,
+    most: int,
+) -> list[Found]:
+    """See :func:`autoresearch.store.dialects.find_words`."""
+    split = [tokens for tokens in (_tokens(word) for word in words) if tokens]
+    wanted = list(dict.fromkeys(_phrase(tokens) for tokens in split))
+    if not wanted:
+        return []
+    values = {
+        "organization": organization,
+        "project": project,
+        "query": (" & " if every else " | ").join(wanted),
+        "words": wanted,
+        "most": most,
+    }
+    starts = tuple(token[-1] for token in split)
+    return [
+        Found(row[0], float(row[1]), _excerpt(row[2], row[3], starts), row[3])
+        for row in connection.execute(_SEARCH, values)
+    ]
+
+
+def _tokens(text: str) -> list[str]:
+    """The words of a text: letters and digits of any script, without case and marks."""
+    flat = unicodedata.normalize("NFD", text.casefold())
+    kept = "".join(
+        character if character.isalnum() else "" if unicodedata.category(character) == "Mn" else " "
+        for character in flat
+    )
+    return [word[:_LONGEST_WORD] for word in kept.split()]
+
+
+def _quoted(word: str) -> str:
+    # Letters and digits only, but the rule of quoting is kept all the same.
+    return "'" + word.replace("\\", "\\\\").replace("'", "''") + "'"
+
+
+def _phrase(tokens: Sequence[str]) -> str:
+    """A search for the tokens one behind the other, the last of which may be the beginning of a longer one."""
+    return "(" + " <-> ".join(map(_quoted, tokens)) + ":*)"
+
+
+def _vector(note: str, change: str) -> str:
+    """The words of an experiment with their places; those of the note weigh more."""
+    places: dict[str, list[str]] = {}
+    place = 0
+    for weight, text in (("A", note), ("B", change)):
+        place += 1  # no phrase reaches from the one into the other
+        for token in _tokens(text):
+            place = min(place + 1, _MOST_POSITIONS)
+            places.setdefault(token, []).append(f"{place}{weight}")
+    return " ".join(f"{_quoted(token)}:{','.join(found[:250])}" for token, found in places.items())
+
+
+def _excerpt(note: str, change: str, starts: tuple[str, ...]) -> str:
+    """The part of the note, else of the change, that has the first of the words, sixteen words long."""
+    for text in (note, change):
+        words = text.split()
+        for place, word in enumerate(words):
+            if any(token.startswith(starts) for token in _tokens(word)):
+                begin = max(0, min(place - 4, len(words) - _EXCERPT_WORDS))
+                part = " ".join(words[begin : begin + _EXCERPT_WORDS])
+                before, after = "…" if begin else "", "…" if begin + _EXCERPT_WORDS < len(words) else ""
+                return f"{before}{part}{after}"
+    return " ".join(note.split()[:_EXCERPT_WORDS])
