@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Batch", "Labels", "Message", "Rows", "Text"]
 
+_HEX = frozenset("0123456789abcdef")
 Labels = tuple[tuple[str, str], ...]
 """Sorted pairs that tell series of one name apart, such as ``(("split", "train"),)``."""
 
@@ -76,6 +77,21 @@ class Message:
         self.sequence = sequence
         self.time = time
         self.body = body
+
+    def digests(self) -> list[str]:
+        """Digests of the objects that it names: of media, or of the change on top of the commit."""
+        body = self.body
+        if not hasattr(body, "get"):  # whatever a journal that something else wrote has in it
+            return []
+        diff = body.get("diff") if body.get("op") == "code" else None
+        found = [body.get("digest") if body.get("op") == "media" else None]
+        if isinstance(diff, dict) and not diff.get("truncated"):
+            found.append(diff.get("digest"))
+        return [
+            digest
+            for digest in found
+            if isinstance(digest, str) and len(digest) == 64 and _HEX.issuperset(digest)
+        ]
 
 
 class Batch:

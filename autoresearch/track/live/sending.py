@@ -149,7 +149,7 @@ class Sender:
     # Bytes before the message that names them
 
     def _push(self, batch: Batch) -> None:
-        wanted = {digest for message in batch.messages for digest in _named(message.body)} - self._sent
+        wanted = {digest for message in batch.messages for digest in message.digests()} - self._sent
         here = {digest: path for digest in sorted(wanted) if (path := self._path(digest))}
         if not here:
             return
@@ -194,17 +194,6 @@ class Sender:
             name = answer.get("organization_id") or answer.get("organization")
             if isinstance(name, str):
                 self._server.claim(name)
-
-
-def _named(body: Any) -> list[str]:
-    """Digests of the objects that a message names."""
-    if not hasattr(body, "get"):
-        return []
-    diff = body.get("diff") if body.get("op") == "code" else None
-    found = [body.get("digest") if body.get("op") == "media" else None]
-    if isinstance(diff, dict) and not diff.get("truncated"):
-        found.append(diff.get("digest"))
-    return [digest for digest in found if isinstance(digest, str) and len(digest) == 64 and digest.isalnum()]
 
 
 def _whole(results: Any, least: int | None) -> int:

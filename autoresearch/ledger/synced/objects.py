@@ -1,0 +1,51 @@
+"""Blobs of a machine that works with a server: stored here, and fetched once from there where they are not here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from autoresearch.errors import NotFound
+from autoresearch.store.blobs import Blobs
+from autoresearch.store.objects import Objects
+
+__all__ = ["MirroredObjects", "push"]
+
+
+def push(local: Blobs, remote: Blobs, digests: Iterable[str]) -> None:
+    """Bring blobs to the server that are here and not there; what is not here was stored by another machine, or not kept."""
+    missing = remote.missing(digests) if digests else ()
+    if missing:
+        remote.put_many(local.get(digest) for digest in sorted(missing) if local.has(digest))
+
+
+class MirroredObjects(Objects):
+    """Blobs below a folder of this machine.
+
+    Args:
+        root: The folder.
+        remote: Those of the server.
+    """
+
+    def __init__(self, root: Path, remote: Blobs) -> None:
+        super().__init__(root)
+        self._remote = remote
+
+    def chunks(self, digest: str) -> Iterator[bytes]:
+        """The bytes in pieces; fetched first where they are not here."""
+        self._fetch(digest)
+        return super().chunks(digest)
+
+    def copy_to(self, digest: str, path: Path, mode: int = 0o666) -> int:
+        """Write a blob to a new file; fetched first where it is not here."""
+        self._fetch(digest)
+        return super().copy_to(digest, path, mode)
+
+    def size(self, digest: str) -> int:
+        """Size of a blob in bytes; fetched first where it is not here."""
+        self._fetch(digest)
+        return super().size(digest)
+
+    def _fetch(self, digest: str) -> None:
+        if not self.has(digest) and self.put(self._remote.get(digest)) != digest:
+            raise NotFound(f"Object {digest} is not stored.")
