@@ -18,10 +18,20 @@ from autoresearch.cli.face import can_ask, the_face
 from autoresearch.errors import UsageError
 
 if TYPE_CHECKING:
-    from autoresearch.ledger.access.service import Access
-    from autoresearch.records.access import Role, Scope
+    from autoresearch.ledger.access.service import Access, Caller
+    from autoresearch.records.access import ApiKey, Role, Scope
 
-__all__ = ["access_of", "app", "create_key", "create_user", "list_keys", "revoke_key"]
+__all__ = [
+    "access_of",
+    "app",
+    "create_key",
+    "create_user",
+    "invite",
+    "list_keys",
+    "list_users",
+    "reset_link",
+    "revoke_key",
+]
 
 app = typer.Typer(rich_markup_mode=None)
 _admin = group(
@@ -52,9 +62,11 @@ def access_of(context: typer.Context) -> Iterator[Access]:
     """The people and keys of the store that was asked for, closed at the end of the block."""
     from autoresearch.ledger.access.service import Access
     from autoresearch.settings import Settings
-    from autoresearch.store.sqlite import Database
+    from autoresearch.store.databases import open_database
 
-    database = Database(Path(the_face(context).home or Settings().home) / "ledger.sqlite")
+    settings = Settings()
+    home = Path(the_face(context).home or settings.home)
+    database = open_database(settings.database_url or home / "ledger.sqlite")
     try:
         yield Access(database)
     finally:
@@ -104,6 +116,89 @@ def create_user(
         ids=[person.id],
         blocks=[Facts([("person", person.email), ("organization", made.name), ("role", role)])],
         following=f"autoresearch keys create --organization {_quoted(made.name)} --name NAME --scope write",
+    )
+
+
+@command(_admin, "users", "admin users", "admin users --json")
+def list_users(context: typer.Context) -> Answer:
+    """List everybody who has an account, with the organizations they are in."""
+    with access_of(context) as access:
+        found = access.users()
+    rows: list[list[Cell]] = [
+        [person.email, ", ".join(f"{made.name} ({role})" for made, role in places), person.id]
+        for person, places in found
+    ]
+    document = [
+        {
+            **shown(person),
+            "organizations": [{"id": made.id, "name": made.name, "role": role} for made, role in places],
+        }
+        for person, places in found
+    ]
+    return Answer(
+        document={"users": document},
+        ids=[person.id for person, _ in found],
+        blocks=[
+            Table(
+                [Column("e-mail"), Column("organizations", "flexible"), Column("id")],
+                rows,
+                empty="nobody yet",
+            )
+        ],
+        following="autoresearch admin create-user --email E --organization O",
+    )
+
+
+@command(_admin, "invite", "admin invite --email grace@example.org --organization lab --role member")
+def invite(
+    context: typer.Context,
+    *,
+    email: Annotated[str, typer.Option(metavar="E", help="Address of whom to invite.")],
+    organization: _Organization,
+    role: Annotated[
+        str, typer.Option(metavar="ROLE", help="One of owner, admin, member, viewer.")
+    ] = "member",
+) -> Answer:
+    """Invite somebody; whoever has the token makes an account with this address, once, within seven days."""
+    from autoresearch.records.access import InvitationRequest, Role
+
+    chosen = cast("Role", _one_of(role, get_args(Role), "--role"))
+    request = InvitationRequest.make(email=email, role=chosen)
+    with access_of(context) as access:
+        made = access.membership.invite(access.operator(organization), request)
+    return Answer(
+        document=shown(made),
+        ids=[made.token],
+        blocks=[
+            Facts(
+                [
+                    ("token", made.token),
+                    ("for", made.invitation.email),
+                    ("role", made.invitation.role),
+                    ("until", _minute(made.invitation.expires_at)),
+                ]
+            )
+        ],
+        notices=["The token is shown this once, and nothing was sent: hand it over yourself."],
+        following="autoresearch admin users",
+    )
+
+
+@command(_admin, "reset-link", "admin reset-link --email ada@example.org")
+def reset_link(
+    context: typer.Context,
+    *,
+    email: Annotated[str, typer.Option(metavar="E", help="Address of whose password is to be set anew.")],
+) -> Answer:
+    """Make a token with which a person sets a new password, once, within a day."""
+    with access_of(context) as access:
+        made = access.reset_link(email)
+    return Answer(
+        document=shown(made),
+        ids=[made.token],
+        blocks=[Facts([("token", made.token), ("until", _minute(made.expires_at))])],
+        notices=["The token is shown this once, and nothing was sent: hand it over yourself."],
+        following="autoresearch admin users",
     )
 
 
@@ -157,7 +252,7 @@ def create_key(
 def list_keys(context: typer.Context, *, organization: _Organization) -> Answer:
     """List the keys of an organization; a secret is never shown again."""
     with access_of(context) as access:
-        found = access.keys.list(access.operator(organization))
+        found = _all(access, access.operator(organization))
     columns = [
         Column("prefix"),
         Column("name", "flexible"),
@@ -197,7 +292,7 @@ def revoke_key(
     """Revoke a key: from now on it opens nothing. Doing it again changes nothing."""
     with access_of(context) as access:
         caller = access.operator(organization)
-        known = {one.prefix: one.id for one in access.keys.list(caller)}
+        known = {one.prefix: one.id for one in _all(access, caller)}
         gone = access.keys.revoke(caller, known.get(key, key))
     return Answer(
         document={"key": shown(gone)},
@@ -205,6 +300,17 @@ def revoke_key(
         blocks=[Facts([("key", gone.prefix), ("name", gone.name), ("state", gone.state)])],
         following=f"autoresearch keys list --organization {_quoted(organization)}",
     )
+
+
+def _all(access: Access, caller: Caller) -> list[ApiKey]:
+    found: list[ApiKey] = []
+    cursor = None
+    while True:
+        page = access.keys.list(caller, limit=1000, cursor=cursor)
+        found += page.items
+        cursor = page.next_cursor
+        if cursor is None:
+            return found
 
 
 def _password(context: typer.Context, *, from_stdin: bool) -> str:

@@ -6,9 +6,10 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field
 
-from autoresearch.records.base import Id, Line, Name, Record, Request, Time
+from autoresearch.records.base import Id, Line, Name, Record, Request, Text, Time
 from autoresearch.records.emails import clean_email
 from autoresearch.records.experiment import Actor
+from autoresearch.records.words import clean_line
 
 __all__ = [
     "ApiKey",
@@ -57,6 +58,7 @@ Email = Annotated[str, Field(max_length=1000), AfterValidator(clean_email)]
 Password = Annotated[str, Field(min_length=1, max_length=4096)]
 """A password as typed; how good it must be is decided where it is set."""
 
+_PersonName = Annotated[str, Field(max_length=100), AfterValidator(clean_line)]
 _Token = Annotated[str, Field(min_length=1, max_length=200)]
 _Short = Annotated[Name, Field(max_length=100)]
 _YEARS_10 = 10 * 366 * 24 * 3600
@@ -145,7 +147,7 @@ class SignUp(_Secret):
     """Accept an invitation with a new account."""
 
     token: _Token
-    name: Line = ""
+    name: _PersonName = ""
     password: Password
 
 
@@ -154,7 +156,7 @@ class SetUp(_Secret):
 
     token: _Token
     email: Email
-    name: Line = ""
+    name: _PersonName = ""
     password: Password
     organization: _Short
 
@@ -184,8 +186,8 @@ class WebSession(Record):
     """Where a person is signed in; ``current`` marks the session that asks."""
 
     id: Id
-    agent: Line
-    address: Line
+    agent: Text
+    address: Text
     created_at: Time
     seen_at: Time
     expires_at: Time
@@ -267,7 +269,7 @@ class NewIngestionKey(Record):
 class AuthStatus(Record):
     """Who is asking: the kind of credential, its organization, and what it may do."""
 
-    kind: Literal["api_key", "session", "ingestion_key"]
+    kind: Literal["api_key", "session", "ingestion_key", "operator"]
     organization: Organization | None
     scopes: tuple[str, ...]
     role: Role | None

@@ -106,12 +106,17 @@ def _invalid(error: ValidationError, name: str) -> Invalid:
     if not field:
         thing = name.removesuffix("Request").lower()
         return Invalid(f"The {thing} was refused: {said}.", hint="Correct it and call again.")
-    shown = repr(first["input"])
-    if len(shown) > 80:
-        shown = shown[:77] + "..."
-    reason = "is missing" if first["type"] == "missing" else f"was {shown}: {said.rstrip('.')}"
+    reason = "is missing" if first["type"] == "missing" else f"{_value(error)}: {said.rstrip('.')}"
     details = [{"field": ".".join(map(str, p["loc"])), "message": p["msg"]} for p in problems[:20]]
     return Invalid(f"{field} {reason}.", hint=f"Correct {field} and call again.", details={"fields": details})
+
+
+def _value(error: ValidationError) -> str:
+    """What was given, unless the model says that it is nothing to show."""
+    if "input_value=" not in str(error):
+        return "was refused"
+    shown = repr(error.errors(include_url=False, include_context=False)[0]["input"])
+    return "was " + (shown[:77] + "..." if len(shown) > 80 else shown)
 
 
 def _number(value: object) -> object:

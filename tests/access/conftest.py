@@ -11,7 +11,8 @@ import pytest
 
 from autoresearch.ledger.access.passwords import Passwords
 from autoresearch.ledger.access.service import Access
-from autoresearch.store.sqlite import Database
+from autoresearch.store.databases import open_database
+from tests.postgres_server import empty_database
 
 GOOD = "violet otter plays chess"
 
@@ -58,9 +59,12 @@ def passwords() -> CountingPasswords:
     return CountingPasswords()
 
 
-@pytest.fixture
-def access(tmp_path: Path, clock: Clock, passwords: CountingPasswords) -> Iterator[Access]:
+@pytest.fixture(params=["sqlite", "postgres"])
+def access(
+    request: pytest.FixtureRequest, tmp_path: Path, clock: Clock, passwords: CountingPasswords
+) -> Iterator[Access]:
     """The people and keys of an empty store."""
-    database = Database(tmp_path / "ledger.sqlite")
+    where = tmp_path / "ledger.sqlite" if request.param == "sqlite" else empty_database()
+    database = open_database(where)
     yield Access(database, passwords=passwords, clock=clock)
     database.close()

@@ -9,6 +9,8 @@ import pytest
 
 from autoresearch.errors import Unauthorized
 from autoresearch.ledger.access.service import Access
+from autoresearch.ledger.access.signing import Visitor
+from autoresearch.records.access import PasswordReset, SignUp
 from autoresearch.store.sqlite import Database
 
 GOOD = b"violet otter plays chess\n"
@@ -79,3 +81,22 @@ def test_a_key_for_an_organization_that_is_not_there_says_what_to_do(cli: Any) -
     said = cli("keys", "create", "--organization", "lab", "--name", "N", "--json")
     assert said.code == 3
     assert "admin create-user --organization" in said.error["hint"]
+
+
+def test_somebody_is_invited_and_a_password_is_set_anew(cli: Any, access: Access) -> None:
+    cli(*ACCOUNT, stdin=GOOD)
+    invited = cli("admin", "invite", "--email", "g@example.org", "--organization", "lab", "--json").json
+    assert invited["invitation"]["role"] == "member"
+    request = SignUp.make(token=invited["token"], password="nine quiet lamps above")
+    assert access.signing.sign_up(request, Visitor()).answer.user.email == "g@example.org"
+    link = cli("admin", "reset-link", "--email", "G@example.org", "-q").out.strip()
+    reset = PasswordReset.make(token=link, password="seven slow trains east")
+    assert access.signing.reset_password(reset, Visitor()).answer.user.email == "g@example.org"
+    users = cli("admin", "users", "--json").json["users"]
+    assert [(one["email"], one["organizations"][0]["role"]) for one in users] == [
+        ("ada@example.org", "owner"),
+        ("g@example.org", "member"),
+    ]
+    assert cli("admin", "reset-link", "--email", "nobody@example.org").code == 3
+    assert cli("admin", "invite", "--email", "x", "--organization", "lab").code == 2
+    assert cli("admin", "invite", "--email", "g@example.org", "--organization", "lab").code == 5

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from autoresearch.errors import NotFound
 from autoresearch.ledger.access import people, tokens
 from autoresearch.ledger.access.caller import Caller, unauthorized
+from autoresearch.ledger.access.pages import of_rows
 from autoresearch.ledger.access.tokens import Token
 from autoresearch.ledger.access.work import Work
 from autoresearch.records.access import ApiKey, KeyRequest, KeyState, NewApiKey
+from autoresearch.records.base import Page
 from autoresearch.records.experiment import Actor
 from autoresearch.records.ids import new_id
 from autoresearch.research import roles
@@ -21,7 +22,7 @@ from autoresearch.store.rows import Row
 if TYPE_CHECKING:
     from autoresearch.ledger.access.service import Access
 
-__all__ = ["Keys", "recognized"]
+__all__ = ["Keys", "recognized", "shown"]
 
 
 class Keys:
@@ -69,13 +70,19 @@ class Keys:
             expires_at=expires,
         )
 
-    def list(self, caller: Caller) -> Sequence[ApiKey]:
+    def list(self, caller: Caller, *, limit: int = 100, cursor: str | None = None) -> Page[ApiKey]:
         """Every key of the organization, or those of one's own; in the order in which they were made."""
         caller.require("own keys")
         own: dict[str, Any] = {} if caller.may("keys") else {"user_id": caller.user_id}
         with self._access.read(caller.organization) as work:
-            found = work.of(caller.organization).list(tables.api_keys, order="id", **own)
-            return [_shown(work, caller.organization, row) for row in found]
+            return of_rows(
+                work.of(caller.organization),
+                tables.api_keys,
+                lambda row: _shown(work, caller.organization, row),
+                limit=limit,
+                cursor=cursor,
+                **own,
+            )
 
     def revoke(self, caller: Caller, key_id: str) -> ApiKey:
         """End a key at once, with the ingestion keys that it made; one that is revoked stays so.
@@ -122,6 +129,11 @@ def recognized(work: Work, given: Token) -> tuple[Caller, Row]:
         key_id=row["id"],
     )
     return caller, row
+
+
+def shown(work: Work, organization: str, key_id: str) -> ApiKey:
+    """A key that is there."""
+    return _shown(work, organization, work.of(organization).must(tables.api_keys, id=key_id))
 
 
 def _state(work: Work, organization: str, row: Row) -> KeyState:

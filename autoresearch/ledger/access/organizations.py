@@ -13,7 +13,7 @@ from autoresearch.records.ids import new_id
 from autoresearch.store import access_schema as tables
 from autoresearch.store.rows import Row
 
-__all__ = ["EMBEDDED", "create", "find", "name_of", "of_user", "rename", "shown"]
+__all__ = ["EMBEDDED", "create", "find", "must", "name_of", "of_user", "rename", "shown"]
 
 EMBEDDED = "local"
 """Id of the organization in which the embedded store keeps what is recorded without a server."""
@@ -37,7 +37,7 @@ def create(work: Work, request: OrganizationRequest, *, adopt: bool = False) -> 
         created_at=work.now,
     )
     work.note("organization.created", made, made, name=request.name)
-    return _must(work, made)
+    return must(work, made)
 
 
 def find(work: Work, text: str) -> Row | None:
@@ -60,12 +60,27 @@ def rename(work: Work, organization: str, request: OrganizationRequest) -> Row:
     """Give an organization another name."""
     work.update(tables.organizations, {"id": organization}, name=request.name, name_key=_folded(request.name))
     work.note("organization.renamed", organization, organization, name=request.name)
-    return _must(work, organization)
+    return must(work, organization)
+
+
+def must(work: Work, organization: str) -> Row:
+    """An organization, by id.
+
+    Raises:
+        NotFound: There is none.
+    """
+    row = work.one(tables.organizations, id=organization)
+    if row is None:
+        raise NotFound(
+            f"There is no organization {organization!r}.",
+            hint="`autoresearch admin create-user --organization NAME` makes one.",
+        )
+    return row
 
 
 def name_of(work: Work, organization: str) -> str:
     """The name of an organization, which is there."""
-    return str(_must(work, organization)["name"])
+    return str(must(work, organization)["name"])
 
 
 def shown(row: Row, role: Role | None, *, active: bool) -> Organization:
@@ -85,16 +100,6 @@ def of_user(work: Work, user_id: str) -> list[tuple[Row, Role]]:
         .order_by(o.name_key, o.id)
     )
     return [(row, row["role"]) for row in work.connection.execute(asked).mappings()]
-
-
-def _must(work: Work, organization: str) -> Row:
-    row = work.one(tables.organizations, id=organization)
-    if row is None:
-        raise NotFound(
-            f"There is no organization {organization!r}.",
-            hint="`autoresearch admin create-user --organization NAME` makes one.",
-        )
-    return row
 
 
 def _folded(name: str) -> str:

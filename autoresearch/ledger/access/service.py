@@ -4,15 +4,29 @@ from __future__ import annotations
 
 import contextlib
 import datetime
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
-from autoresearch.errors import Busy, NotFound, StoreError
-from autoresearch.ledger.access import keys, organizations, people, tokens
+import sqlalchemy as sa
+
+from autoresearch.errors import Busy, NotFound, StoreError, Unavailable
+from autoresearch.ledger.access import ingestion, keys, links, organizations, people, sessions, status, tokens
 from autoresearch.ledger.access.caller import Caller, unauthorized
+from autoresearch.ledger.access.ingestion import IngestionKeys
 from autoresearch.ledger.access.keys import Keys
+from autoresearch.ledger.access.membership import Membership
 from autoresearch.ledger.access.passwords import Passwords
+from autoresearch.ledger.access.signing import Signing
 from autoresearch.ledger.access.work import OPERATOR, Work
-from autoresearch.records.access import InvitationRequest, Organization, OrganizationRequest, Person, Role
+from autoresearch.records.access import (
+    AuthStatus,
+    InvitationRequest,
+    NewLink,
+    Organization,
+    OrganizationRequest,
+    Person,
+    Role,
+    SignedIn,
+)
 from autoresearch.records.base import utc_now
 from autoresearch.records.experiment import Actor
 from autoresearch.research import roles
@@ -45,6 +59,9 @@ class Access:
         self.passwords = passwords or Passwords()
         self.clock = clock
         self.keys = Keys(self)
+        self.ingestion_keys = IngestionKeys(self)
+        self.membership = Membership(self)
+        self.signing = Signing(self)
 
     @contextlib.contextmanager
     def read(self, organization: str | None = None) -> Iterator[Work]:
@@ -65,17 +82,90 @@ class Access:
             Unauthorized: Nobody: it is unknown, altered, expired or revoked. The error is the same for all of them.
         """
         given = tokens.read(token)
-        if given is None or given.kind != "ar":
+        if given is None or given.kind not in {"ar", "ari"}:
             raise unauthorized()
         with self.read() as work:
-            caller, row = keys.recognized(work, given)
-        self._touch(caller, row)
+            found = keys.recognized(work, given) if given.kind == "ar" else ingestion.recognized(work, given)
+        table = tables.api_keys if given.kind == "ar" else tables.ingestion_keys
+        self._touch(table, found[1], "used_at")
+        return found[0]
+
+    def caller_of_session(self, cookie: str) -> Caller:
+        """Whom a session cookie stands for.
+
+        Raises:
+            Unauthorized: Nobody, for whatever reason.
+        """
+        given = tokens.read(cookie)
+        if given is None or given.kind != "ars":
+            raise unauthorized()
+        with self.read() as work:
+            caller, row = sessions.recognized(work, given)
+        self._touch(tables.web_sessions, row, "seen_at")
         return caller
+
+    def signed_in(self, cookie: str) -> SignedIn:
+        """What a page needs to know about the session of a cookie.
+
+        Raises:
+            Unauthorized: It is nobody's.
+        """
+        given = tokens.read(cookie)
+        if given is None or given.kind != "ars":
+            raise unauthorized()
+        with self.read() as work:
+            return sessions.signed_in(work, given)
+
+    def csrf_matches(self, cookie: str, said: str) -> bool:
+        """Whether a text is the one that the page of a session was given."""
+        given = tokens.read(cookie)
+        return given is not None and tokens.same_text(tokens.csrf_token(given), said)
+
+    def status(self, caller: Caller) -> AuthStatus:
+        """Who is asking, and what it may do."""
+        with self.read() as work:
+            return status.of(work, caller)
 
     def bootstrap_needed(self) -> bool:
         """Whether nobody has an account yet."""
         with self.read() as work:
             return not work.connection.execute(tables.users.select().limit(1)).first()
+
+    def setup_token(self) -> str | None:
+        """A token with which the first account is made over HTTP, valid for a day; None when somebody has an account."""
+        with self.write() as work:
+            if work.connection.execute(tables.users.select().limit(1)).first():
+                return None
+            work.connection.execute(sa.delete(tables.setups).where(tables.setups.c.expires_at <= work.now))
+            return links.make_setup(work).token
+
+    def reset_link(self, email: str) -> NewLink:
+        """A link with which the person who has an address sets a new password, made by the server's operator.
+
+        Raises:
+            NotFound: Nobody has it.
+        """
+        with self.write() as work:
+            user = people.by_email(work, _address(email))
+            if user is None:
+                raise NotFound(
+                    f"There is no account for {email}.", hint="`autoresearch admin users` lists all."
+                )
+            return links.make_reset(work, user["id"])
+
+    def users(self) -> Sequence[tuple[Person, Sequence[tuple[Organization, Role]]]]:
+        """Everybody who has an account, with their places, for the server's operator."""
+        with self.read() as work:
+            return [
+                (
+                    sessions.person(user),
+                    [
+                        (organizations.shown(row, role, active=False), role)
+                        for row, role in organizations.of_user(work, user["id"])
+                    ],
+                )
+                for user in work.all(tables.users, order="email")
+            ]
 
     def operator(self, organization: str) -> Caller:
         """The command line on the server's own machine, at work on an organization given by id or name.
@@ -130,13 +220,14 @@ class Access:
             organizations.shown(found, role, active=False),
         )
 
-    def _touch(self, caller: Caller, row: Row) -> None:
-        """Remember that a key was used: at most once a minute, and never at the price of the request."""
+    def _touch(self, table: sa.Table, row: Row, column: str) -> None:
+        """Remember that something was used: at most once a minute, and never at the price of the request."""
         now = self.clock()
-        if row["used_at"] is not None and now - row["used_at"] < _TOUCH_AFTER:
+        if row[column] is not None and abs(now - row[column]) < _TOUCH_AFTER:
             return
-        with contextlib.suppress(StoreError, Busy), self.write(caller.organization) as work:
-            work.of(caller.organization).update(tables.api_keys, {"id": row["id"]}, used_at=now)
+        organization = row.get("organization")
+        with contextlib.suppress(StoreError, Busy, Unavailable), self.write(organization) as work:
+            work.update(table, {"prefix": row["prefix"]}, **{column: now})
 
 
 def _address(email: str) -> str:

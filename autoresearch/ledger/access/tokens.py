@@ -13,7 +13,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["Kind", "Token", "csrf_token", "make", "read", "same"]
+__all__ = ["Kind", "Token", "csrf_token", "make", "read", "same", "same_text"]
 
 Kind = Literal["ar", "ari", "ars", "ard", "arv", "arr", "arb"]
 
@@ -72,6 +72,11 @@ def read(text: str) -> Token | None:
 def same(stored: str | None, given: Token) -> bool:
     """Whether a stored digest is that of a secret; takes as long whatever differs, and as long where nothing is stored."""
     return hmac.compare_digest(stored or _NOBODY, given.digest)
+
+
+def same_text(known: str, said: str) -> bool:
+    """Whether two texts are equal; takes as long whatever differs."""
+    return hmac.compare_digest(known.encode(), said.encode("utf-8", "surrogatepass"))
 
 
 def csrf_token(session: Token) -> str:
