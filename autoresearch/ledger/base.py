@@ -13,6 +13,7 @@ from typing import Literal, Self, TypeVar
 
 from autoresearch.briefs.facts import Facts
 from autoresearch.ledger.folders import Folders
+from autoresearch.ledger.series import SeveralSeries
 from autoresearch.records.artifact import Artifact, RefRequest, Version, VersionRequest
 from autoresearch.records.base import Page
 from autoresearch.records.experiment import (
@@ -29,6 +30,7 @@ from autoresearch.records.experiment import (
 from autoresearch.records.folder import Annotation, AnnotationRequest
 from autoresearch.records.frontier import Event, Frontier, Match, Progress
 from autoresearch.records.goal import Goal, GoalRequest, Project, SegmentRequest
+from autoresearch.records.overview import Bootstrap
 from autoresearch.records.run import (
     FinishRequest,
     LoggedLine,
@@ -210,6 +212,18 @@ class Memory(abc.ABC):
         """What the brief may say, in bounded lists."""
 
     @abc.abstractmethod
+    def bootstrap(self, project: str | None = None, *, limit: int = 50) -> Bootstrap:
+        """What a dashboard shows first: every project in a few numbers, and the newest of one.
+
+        Args:
+            project: The project that is looked at; else the one in which something happened last.
+            limit: Most projects, runs and experiments, each.
+
+        Raises:
+            NotFound: There is no such project.
+        """
+
+    @abc.abstractmethod
     def events(
         self, *, project: str | None = None, limit: int = 100, cursor: str | None = None
     ) -> Page[Event]:
@@ -308,7 +322,7 @@ class Snapshots(abc.ABC):
         """Remove objects that nothing refers to; answers how many and their bytes. A dry run removes nothing."""
 
 
-class Runs(abc.ABC):
+class Runs(SeveralSeries):
     """Runs, and the points, lines and media they logged."""
 
     @abc.abstractmethod

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 import autoresearch as ar
 from autoresearch import errors
-from autoresearch.records import artifact, experiment, folder, frontier, goal, run
+from autoresearch.records import artifact, comparing, experiment, folder, frontier, goal, overview, run
 from autoresearch.records.base import Request
 from autoresearch.settings import Settings
 from autoresearch.telemetry.keys import KEYS
@@ -113,7 +113,9 @@ def test_every_method_of_a_workspace_is_in_the_reference() -> None:
 
 
 @pytest.mark.parametrize(
-    "module", [goal, experiment, frontier, artifact, run, folder], ids=lambda module: module.__name__
+    "module",
+    [goal, experiment, frontier, artifact, run, folder, comparing, overview],
+    ids=lambda module: module.__name__,
 )
 def test_every_field_of_an_answer_is_in_the_reference(module: ModuleType) -> None:
     answers = _page("python.md").partition("## Answers")[2]

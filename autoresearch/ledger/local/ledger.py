@@ -9,7 +9,7 @@ from pathlib import Path
 from autoresearch.briefs.facts import Facts
 from autoresearch.errors import NotFound
 from autoresearch.ledger.base import Artifacts, Ledger, Memory
-from autoresearch.ledger.local import briefing, cursors, memory, things
+from autoresearch.ledger.local import briefing, cursors, memory, overview, things
 from autoresearch.ledger.local.folders import LocalFolders
 from autoresearch.ledger.local.research import LocalResearch
 from autoresearch.ledger.local.runs import LocalRuns
@@ -19,6 +19,7 @@ from autoresearch.records.artifact import Artifact, RefRequest, Version, Version
 from autoresearch.records.base import Page, utc_now
 from autoresearch.records.experiment import Actor, ExperimentRequest, Note, NoteRequest
 from autoresearch.records.frontier import Event, Match
+from autoresearch.records.overview import Bootstrap
 from autoresearch.store.blobs import Depot, open_objects
 from autoresearch.store.databases import Database, open_database
 from autoresearch.store.rows import Rows
@@ -51,6 +52,10 @@ class LocalMemory(Memory):
     def facts(self, project: str, *, limit: int = 5) -> Facts:
         with self._ledger.read() as unit:
             return briefing.facts(unit, project, limit=cursors.bounded(limit))
+
+    def bootstrap(self, project: str | None = None, *, limit: int = 50) -> Bootstrap:
+        with self._ledger.runs.reading(**({} if project is None else {"project": project})) as unit:
+            return overview.bootstrap(unit, project, limit=limit)
 
     def events(
         self, *, project: str | None = None, limit: int = 100, cursor: str | None = None

@@ -22,7 +22,17 @@ from autoresearch.store.points import Points
 if TYPE_CHECKING:
     from autoresearch.store.points_reading import SeriesRow
 
-__all__ = ["catalog", "history", "lines", "long_tails", "media", "points", "receipt", "sampled"]
+__all__ = [
+    "catalog",
+    "check_samples",
+    "history",
+    "lines",
+    "long_tails",
+    "media",
+    "points",
+    "receipt",
+    "sampled",
+]
 
 _MOST_SAMPLES = 100_000
 _LONG_TAIL = 8192
@@ -90,8 +100,7 @@ def sampled(
     last_step: int | None,
 ) -> tuple[Curve, ...]:
     """Metrics of some runs with few points, in the order in which the runs were named."""
-    if isinstance(samples, bool) or not isinstance(samples, int) or not 2 <= samples <= _MOST_SAMPLES:
-        raise Invalid(f"samples was {samples!r}.", hint=f"Give a whole number from 2 to {_MOST_SAMPLES:,}.")
+    check_samples(samples)
     for run_id in run_ids:
         row_of(unit, run_id)
     found = points(unit)
@@ -99,6 +108,16 @@ def sampled(
     place = {run_id: number for number, run_id in enumerate(run_ids)}
     chosen.sort(key=lambda row: place[row.run])
     return tuple(found.sampled(chosen, samples, first_step=first_step, last_step=last_step))
+
+
+def check_samples(samples: int) -> None:
+    """A number of points in which a series can be shown.
+
+    Raises:
+        Invalid: It is not from 2 to 100,000.
+    """
+    if isinstance(samples, bool) or not isinstance(samples, int) or not 2 <= samples <= _MOST_SAMPLES:
+        raise Invalid(f"samples was {samples!r}.", hint=f"Give a whole number from 2 to {_MOST_SAMPLES:,}.")
 
 
 def _chosen(

@@ -12,6 +12,8 @@ from autoresearch.ledger.local import (
     ingest,
     run_annotations,
     run_changes,
+    run_charts,
+    run_comparing,
     run_listing,
     run_making,
     run_reading,
@@ -20,6 +22,7 @@ from autoresearch.ledger.local import (
 )
 from autoresearch.ledger.local.unit import Unit
 from autoresearch.records.base import Page
+from autoresearch.records.comparing import CompareQuery, LabelValues
 from autoresearch.records.folder import Annotation, AnnotationRequest
 from autoresearch.records.run import (
     FinishRequest,
@@ -34,6 +37,7 @@ from autoresearch.records.run import (
 )
 from autoresearch.series.batch import Batch
 from autoresearch.series.curve import Curve, History
+from autoresearch.series.several import Charts, Compared
 
 if TYPE_CHECKING:
     from autoresearch.ledger.local.ledger import LocalLedger
@@ -206,6 +210,37 @@ class LocalRuns(Runs):
     ) -> Page[Media]:
         with self.reading(id=run_id) as unit:
             return run_reading.media(unit, run_id, key=key, limit=limit, cursor=cursor)
+
+    def label_values(
+        self, run_id: str, name: str, *, keys: Sequence[str] = (), limit: int = 100
+    ) -> LabelValues:
+        with self.reading(id=run_id) as unit:
+            return run_comparing.label_values(unit, run_id, name, keys=keys, limit=limit)
+
+    def compare(self, query: CompareQuery) -> Compared:
+        with self.reading(points_of=[asked.run_id for asked in query.series]) as unit:
+            return run_comparing.compare(unit, query)
+
+    def charts(
+        self,
+        project: str,
+        names: Sequence[str] = (),
+        *,
+        samples: int = 500,
+        first_step: int | None = None,
+        last_step: int | None = None,
+        limit: int = 100,
+        cursor: str | None = None,
+    ) -> Charts:
+        query = RunQuery.make(project=project)
+        most = run_charts.bounded(limit)
+        with self.reading(project=project) as unit:
+            ids = [run.id for run in run_listing.listed(unit, query, limit=most, cursor=cursor).items]
+        with self.reading(points_of=ids, project=project) as unit:
+            page = run_listing.listed(unit, query, limit=most, cursor=cursor)
+            database, window = self._ledger.database, (first_step, last_step)
+            drawn = run_charts.curves(unit, database, page.items, names, samples=samples, window=window)
+            return Charts(page.items, drawn, page.next_cursor)
 
     def add_annotation(self, request: AnnotationRequest) -> Annotation:
         with self.writing(id=request.run_id) as unit:
