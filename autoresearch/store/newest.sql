@@ -606,4 +606,34 @@ CREATE TABLE tagged_configs (
 	updated_at BIGINT NOT NULL, 
 	PRIMARY KEY (organization, run_id, path)
 );
-INSERT INTO alembic_version VALUES ('0007');
+CREATE TABLE blobs (
+	organization VARCHAR NOT NULL, 
+	digest VARCHAR NOT NULL, 
+	size BIGINT NOT NULL, 
+	recorded_at BIGINT NOT NULL, 
+	used_at BIGINT, 
+	PRIMARY KEY (organization, digest)
+);
+CREATE TABLE collections (
+	number BIGINT NOT NULL, 
+	recorded_at BIGINT NOT NULL, 
+	PRIMARY KEY (number)
+);
+CREATE TABLE upload_parts (
+	organization VARCHAR NOT NULL, 
+	upload VARCHAR NOT NULL, 
+	first BIGINT NOT NULL, 
+	size BIGINT NOT NULL, 
+	name TEXT NOT NULL, 
+	PRIMARY KEY (organization, upload, first)
+);
+CREATE TABLE uploads (
+	organization VARCHAR NOT NULL, 
+	id VARCHAR NOT NULL, 
+	digest TEXT NOT NULL, 
+	size BIGINT NOT NULL, 
+	received BIGINT NOT NULL, 
+	touched_at BIGINT NOT NULL, 
+	PRIMARY KEY (organization, id)
+);
+INSERT INTO alembic_version VALUES ('0008');

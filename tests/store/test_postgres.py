@@ -25,6 +25,7 @@ from autoresearch.store import dialect_postgresql, postgres, postgres_errors, re
 from autoresearch.store.databases import open_database
 from autoresearch.store.dialects import plain
 from autoresearch.store.every_table import metadata
+from autoresearch.store.objects import Objects
 from autoresearch.store.points_sql import Sql
 from autoresearch.store.postgres import Database
 from autoresearch.store.rows import Rows
@@ -119,7 +120,7 @@ def test_the_tables_of_something_else_are_left_alone(url: str, theirs: str) -> N
 def fill(database: Database, organizations: tuple[str, ...]) -> None:
     """A note and an experiment in each."""
     for organization in organizations:
-        ledger = LocalLedger(database, None, organization=organization)  # type: ignore[arg-type]  # no objects are touched
+        ledger = LocalLedger(database, Objects(Path("untouched")), organization=organization)
         opened = session(ledger)
         experiment(ledger, opened.id, note=f"of {organization}")
         Writer(ledger).open(name=organization)

@@ -7,10 +7,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from autoresearch.briefs.facts import Facts
-from autoresearch.errors import NotFound
+from autoresearch.errors import Invalid, NotFound, StoreCorrupt, TooLarge
 from autoresearch.ledger.base import Artifacts, Ledger, Memory
 from autoresearch.ledger.local import briefing, cursors, memory, overview, things
 from autoresearch.ledger.local.folders import LocalFolders
+from autoresearch.ledger.local.owning import OwnedBlobs, owned
 from autoresearch.ledger.local.research import LocalResearch
 from autoresearch.ledger.local.runs import LocalRuns
 from autoresearch.ledger.local.snapshots import LocalSnapshots
@@ -20,9 +21,12 @@ from autoresearch.records.base import Page, utc_now
 from autoresearch.records.experiment import Actor, ExperimentRequest, Note, NoteRequest
 from autoresearch.records.frontier import Event, Match
 from autoresearch.records.overview import Bootstrap
+from autoresearch.records.tree import Tree
 from autoresearch.store.blobs import Depot, open_objects
 from autoresearch.store.databases import Database, open_database
 from autoresearch.store.rows import Rows
+
+_MOST_MANIFEST = 128 * 1024 * 1024
 
 __all__ = ["LocalArtifacts", "LocalLedger", "LocalMemory"]
 
@@ -72,8 +76,9 @@ class LocalArtifacts(Artifacts):
         self._ledger = ledger
 
     def log(self, request: VersionRequest) -> Version:
+        self._ledger.require_tree(request.tree)
         with self._ledger.write() as unit:
-            self._ledger.require(request.tree)
+            self._ledger.require(unit, request.tree)
             return things.log(unit, request)
 
     def artifacts(
@@ -108,17 +113,27 @@ class LocalLedger(Ledger):
         objects: Where blobs lie.
         organization: Whose ledger it is; nothing of another is reachable through it.
         actor: Who acts through it.
+        trusted: Whether whoever holds it could read every file of the store anyway; else it reads the objects alone that its
+            organization has sent.
     """
 
     runs: LocalRuns
+    objects: OwnedBlobs
 
     def __init__(
-        self, database: Database, objects: Depot, *, organization: str = "local", actor: Actor | None = None
+        self,
+        database: Database,
+        objects: Depot,
+        *,
+        organization: str = "local",
+        actor: Actor | None = None,
+        trusted: bool = False,
     ) -> None:
         self.database = database
         self.store = objects
-        self.objects = objects
         self.organization = organization
+        self.trusted = trusted
+        self.objects = OwnedBlobs(self)
         self.actor = actor or Actor()
         self.research = LocalResearch(self)
         self.memory = LocalMemory(self)
@@ -152,7 +167,7 @@ class LocalLedger(Ledger):
         Args:
             database: Path of a file, or ``postgresql://user@host/name``.
             objects: Folder of the objects, or the URL of a bucket.
-            organization: Whose ledger it is.
+            organization: Whose ledger it is; whoever opens a store himself may read all of its objects.
             actor: Who acts through it.
 
         Raises:
@@ -161,27 +176,55 @@ class LocalLedger(Ledger):
             Unavailable: The database server cannot be reached.
         """
         opened = open_database(database)
-        return cls(opened, open_objects(objects), organization=organization, actor=actor)
+        return cls(opened, open_objects(objects), organization=organization, actor=actor, trusted=True)
 
-    def require(self, digest: str) -> None:
+    def require(self, unit: Unit, digest: str) -> None:
         """Blobs first, records last: a record never names an object that is not there.
 
         Raises:
             NotFound: The object was not stored.
         """
-        if not self.objects.has(digest):
-            raise NotFound(f"Object {digest} was not stored.", hint="Store the bytes first, then record.")
+        if not self.objects.holds(unit)(digest):
+            raise _unsent(digest)
 
-    def require_objects(self, request: ExperimentRequest) -> None:
+    def require_objects(self, unit: Unit, request: ExperimentRequest) -> None:
         """The objects an experiment names are there.
 
         Raises:
             NotFound: One was not stored.
         """
         if request.diff is not None and not request.diff.truncated:
-            self.require(request.diff.digest)
+            self.require(unit, request.diff.digest)
         if request.tree is not None:
-            self.require(request.tree)
+            self.require(unit, request.tree)
+
+    def require_tree(self, digest: str | None) -> None:
+        """A tree that somebody sent is one, and so were its files; before the transaction that names it, for it is read.
+
+        Where the files lie nothing is read: whoever writes there could damage them anyway.
+
+        Raises:
+            NotFound: The manifest or a file of it was not stored.
+            Invalid: It is no manifest.
+        """
+        if digest is None or self.trusted:
+            return
+        try:
+            if self.objects.size(digest) > _MOST_MANIFEST:
+                raise TooLarge(f"Object {digest} is too large for a tree.", hint="Leave files out.")
+            tree = Tree.parse(self.objects.get(digest))
+        except NotFound:
+            raise _unsent(digest) from None
+        except StoreCorrupt as error:
+            raise Invalid(
+                f"Object {digest} cannot be a tree: {error.message}",
+                hint="Send a manifest as a snapshot makes it.",
+            ) from None
+        wanted = {entry.sha256 for entry in tree.files() if entry.sha256}
+        with self.read() as unit:
+            lost = sorted(wanted - owned(unit, wanted))
+        if lost:
+            raise _unsent(lost[0])
 
     @contextlib.contextmanager
     def write(self, *, run: str | Sequence[str] = ()) -> Iterator[Unit]:
@@ -198,3 +241,7 @@ class LocalLedger(Ledger):
     def close(self) -> None:
         """Close the database."""
         self.database.close()
+
+
+def _unsent(digest: str) -> NotFound:
+    return NotFound(f"Object {digest} was not stored.", hint="Store the bytes first, then record.")

@@ -84,17 +84,20 @@ class LocalResearch(Research):
             return Page[Session](items=tuple(map(views.session, rows[:limit])), next_cursor=following)
 
     def record(self, request: ExperimentRequest) -> Experiment:
+        self._ledger.require_tree(request.tree)
         with self._ledger.write() as unit:
             # Asked under the write lock, which the collector holds while it removes.
-            self._ledger.require_objects(request)
+            self._ledger.require_objects(unit, request)
             row, _ = experiments.record(unit, request)
             return views.experiment(unit, row)
 
     def record_judged(self, batch: Sequence[tuple[ExperimentRequest, DecisionRequest]]) -> int:
         new = 0
+        for tree in {request.tree for request, _ in batch}:
+            self._ledger.require_tree(tree)
         with self._ledger.write() as unit:
             for request, verdict in batch:
-                self._ledger.require_objects(request)
+                self._ledger.require_objects(unit, request)
                 if request.id != verdict.experiment_id:
                     raise Conflict(
                         f"The verdict {verdict.id} is on another experiment.", hint="Pair each with its own."

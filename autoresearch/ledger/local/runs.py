@@ -84,7 +84,7 @@ class LocalRuns(Runs):
             more = settling.due(unit, scope or {})
         while more:
             with self._ledger.write() as unit:
-                more = settling.settle(unit, self._ledger.objects.has, scope or {})
+                more = settling.settle(unit, self._ledger.objects.holds(unit), scope or {})
 
     @contextlib.contextmanager
     def reading(self, *, points_of: Sequence[str] = (), **scope: str) -> Iterator[Unit]:
@@ -132,12 +132,12 @@ class LocalRuns(Runs):
 
     def edit(self, request: RunEdit) -> Run:
         with self.writing(id=request.run_id) as unit:
-            run_changes.edit(unit, self._ledger.objects.has, request)
+            run_changes.edit(unit, self._ledger.objects.holds(unit), request)
             return run_listing.one(unit, request.run_id)
 
     def finish(self, request: FinishRequest) -> Run:
         with self.writing(id=request.run_id) as unit:
-            run_changes.finish(unit, self._ledger.objects.has, request)
+            run_changes.finish(unit, self._ledger.objects.holds(unit), request)
             return run_listing.one(unit, request.run_id)
 
     def remove(self, run_id: str) -> None:
