@@ -10,11 +10,10 @@ Scores, gains and noise are in units of the goal's metric. A gain is positive wh
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
-if TYPE_CHECKING:
-    from autoresearch.records.base import Direction
-    from autoresearch.records.experiment import State
+from autoresearch.records.base import Direction
+from autoresearch.records.experiment import State
 
 __all__ = [
     "AttemptFacts",

@@ -29,7 +29,7 @@ from autoresearch.records.experiment import (
 )
 from autoresearch.records.folder import Annotation, AnnotationRequest
 from autoresearch.records.frontier import Event, Frontier, Match, Progress
-from autoresearch.records.goal import Goal, GoalRequest, Project, SegmentRequest
+from autoresearch.records.goal import Goal, GoalRequest, Project, ProjectRequest, SegmentRequest
 from autoresearch.records.overview import Bootstrap
 from autoresearch.records.run import (
     FinishRequest,
@@ -73,7 +73,11 @@ class Research(abc.ABC):
         """
 
     @abc.abstractmethod
-    def project(self, name: str) -> Project:
+    def make_project(self, request: ProjectRequest) -> Project:
+        """The project of this name, made when it is not there."""
+
+    @abc.abstractmethod
+    def project(self, project: str) -> Project:
         """One project.
 
         Raises:
@@ -118,6 +122,15 @@ class Research(abc.ABC):
         Raises:
             NotFound: The session, the parent or a used artifact version is not there.
             Conflict: The session is closed, or the id is taken by other content.
+        """
+
+    @abc.abstractmethod
+    def set_tree(self, experiment_id: str, tree: str) -> Experiment:
+        """Give an experiment that was recorded without a snapshot the digest of one, whose manifest is stored.
+
+        Raises:
+            NotFound: There is no such experiment, or the manifest or a file of it was not stored.
+            Conflict: It has another snapshot.
         """
 
     @abc.abstractmethod

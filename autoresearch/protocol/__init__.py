@@ -1,1 +1,1 @@
-"""What travels between client and server: forms of requests and answers, in data and pure functions."""
+"""What goes over the wire: one table of operations, one error envelope, one form for each answer."""

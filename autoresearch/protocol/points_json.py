@@ -18,7 +18,6 @@ import numpy as np
 from msgspec import Meta, Struct
 
 from autoresearch.errors import Invalid
-from autoresearch.protocol.points_packing import MOST_NAME_BYTES
 from autoresearch.protocol.points_wire import (
     MOST_SEQUENCE,
     Labelled,
@@ -33,6 +32,7 @@ from autoresearch.protocol.points_wire import (
 from autoresearch.records.ids import derived_id, is_id
 from autoresearch.records.words import clean_line
 from autoresearch.series.batch import Batch, Labels, Rows, Text
+from autoresearch.series.fitting import MOST_NAME_BYTES
 
 __all__ = ["Line", "batch_of", "from_json", "lines_of"]
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import struct
-import zlib
+
+from autoresearch.series.fitting import fitting, fitting_labels
 
 TYPE_CHECKING = False  # importing typing would cost more than this module
 if TYPE_CHECKING:
@@ -16,13 +17,9 @@ if TYPE_CHECKING:
 
     from autoresearch.series.batch import Batch, Labels, Rows
 
-__all__ = ["MEDIA_TYPE", "MOST_LABELS_BYTES", "MOST_NAME_BYTES", "fitting", "labels_text", "pack"]
+__all__ = ["MEDIA_TYPE", "pack"]
 
 MEDIA_TYPE = "application/msgpack"
-MOST_NAME_BYTES = 1000
-"""Of the UTF-8 form of a series' name; what a database can have in an index bounds it."""
-MOST_LABELS_BYTES = 1400
-"""Of the JSON form of a series' labels."""
 
 _MOST_FAULTS, _MOST_FAULT = 100, 2000
 _DOUBLE = struct.Struct(">d").pack
@@ -36,26 +33,6 @@ def pack(batches: Sequence[Batch]) -> bytes:
     for batch in batches:
         _batch(put, batch)
     return b"".join(parts)
-
-
-def fitting(name: str) -> str:
-    """The name of a series, shortened to 1,000 bytes where it is longer; different names stay different."""
-    raw = _utf8(name)
-    if len(raw) <= MOST_NAME_BYTES:
-        return name
-    return f"{raw[: MOST_NAME_BYTES - 16].decode('utf-8', 'ignore')}~{zlib.crc32(raw):08x}"
-
-
-def labels_text(labels: Labels) -> str:
-    """The labels as JSON, as the store keeps them."""
-    return json.dumps(dict(labels), sort_keys=True, separators=(",", ":")) if labels else "{}"
-
-
-def _fitting_labels(labels: Labels) -> Labels:
-    text = labels_text(labels)
-    if len(text) <= MOST_LABELS_BYTES:
-        return labels
-    return ((fitting(labels[0][0])[:100], f"{labels[0][1][:100]}~{zlib.crc32(text.encode()):08x}"),)
 
 
 def _batch(put: Callable[[bytes], None], batch: Batch) -> None:
@@ -112,7 +89,7 @@ def _rows(put: Callable[[bytes], None], rows: Rows) -> None:
 
 
 def _labels(put: Callable[[bytes], None], labels: Labels) -> None:
-    kept = _fitting_labels(labels)
+    kept = fitting_labels(labels)
     _array(put, len(kept))
     for pair in kept:
         _texts(put, pair)

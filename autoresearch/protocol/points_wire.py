@@ -7,7 +7,7 @@ numbers that rise within the range they claim, times that are times. One error n
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Any
 
 import msgspec
@@ -15,9 +15,9 @@ import numpy as np
 from msgspec import Meta, Struct
 
 from autoresearch.errors import Invalid
-from autoresearch.protocol.points_packing import MOST_LABELS_BYTES, MOST_NAME_BYTES, labels_text
 from autoresearch.records.ids import is_id
 from autoresearch.series.batch import Batch, Labels, Message, Rows, Text
+from autoresearch.series.fitting import MOST_LABELS_BYTES, MOST_NAME_BYTES, labels_text
 
 __all__ = [
     "MOST_SEQUENCE",
@@ -211,9 +211,10 @@ def _message(found: tuple[int, float, str | dict[str, Any]], path: str) -> Messa
     try:
         body = json.loads(said) if isinstance(said, str) else said
     except (ValueError, RecursionError):
-        body = None
-    if not isinstance(body, Mapping) or _deeper(body, _MOST_DEPTH):
-        raise refused(path, f"must be a JSON object, nested at most {_MOST_DEPTH} deep")
+        raise refused(path, "must be JSON") from None
+    # What is no message of a run becomes a notice when it is read, and stops no other.
+    if _deeper(body, _MOST_DEPTH):
+        raise refused(path, f"must be nested at most {_MOST_DEPTH} deep")
     return Message(sequence, time, body)
 
 

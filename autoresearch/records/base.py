@@ -38,6 +38,7 @@ __all__ = [
     "Text",
     "Time",
     "canonical_json",
+    "refusal",
     "utc_now",
 ]
 
@@ -85,7 +86,7 @@ class Request(BaseModel):
         try:
             return cls(**given)
         except ValidationError as error:
-            raise _invalid(error, cls.__name__) from None
+            raise refusal(error, cls.__name__) from None
 
 
 _Item = TypeVar("_Item")
@@ -98,7 +99,8 @@ class Page(Record, Generic[_Item]):
     next_cursor: str | None = None
 
 
-def _invalid(error: ValidationError, name: str) -> Invalid:
+def refusal(error: ValidationError, name: str) -> Invalid:
+    """What a model refused, as our error: the field, its value, and what was wrong with it."""
     problems = error.errors(include_url=False, include_context=False)
     first = problems[0]
     field = ".".join(str(part) for part in first["loc"])

@@ -228,9 +228,13 @@ class DecisionRequest(Request):
     @classmethod
     def _a_crash_has_no_score(cls, values: Any) -> Any:
         # Logs give a crash some sentinel number, or NaN; it must not be read as a score or refuse the verdict.
-        if isinstance(values, dict) and str(values.get("status", "")).strip().lower() in {"crash", "crashed"}:
+        if not isinstance(values, dict):
+            return values
+        if str(values.get("status", "")).strip().lower() in {"crash", "crashed"}:
             return {**values, "score": None, "samples": ()}
-        return values
+        # What came as JSON is plain Python after a validator such as this, where a strict tuple takes no list.
+        samples = values.get("samples")
+        return {**values, "samples": tuple(samples)} if isinstance(samples, list) else values
 
     @model_validator(mode="after")
     def _a_keep_has_a_score(self) -> Self:

@@ -19,7 +19,16 @@ from autoresearch.records.base import (
     Time,
 )
 
-__all__ = ["Budget", "Constraint", "Goal", "GoalRequest", "Project", "SegmentRequest", "parse_constraint"]
+__all__ = [
+    "Budget",
+    "Constraint",
+    "Goal",
+    "GoalRequest",
+    "Project",
+    "ProjectRequest",
+    "SegmentRequest",
+    "parse_constraint",
+]
 
 _Positive = Annotated[Finite, Field(ge=0)]
 
@@ -78,6 +87,12 @@ class GoalRequest(Request):
     def lower_is_better(self) -> bool:
         """Whether a smaller score is a better one."""
         return self.direction == "min"
+
+
+class ProjectRequest(Request):
+    """Make a project that has no goal yet."""
+
+    project: Name
 
 
 class SegmentRequest(Request):

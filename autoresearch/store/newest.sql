@@ -597,6 +597,17 @@ CREATE TABLE folders (
 CREATE UNIQUE INDEX folders_by_parent ON folders (organization, parent_id, name);
 CREATE UNIQUE INDEX folders_by_seq ON folders (organization, seq);
 CREATE INDEX runs_by_folder ON runs (organization, folder_id, seq);
+CREATE TABLE replies (
+	organization VARCHAR NOT NULL, 
+	name VARCHAR NOT NULL, 
+	fingerprint TEXT NOT NULL, 
+	status BIGINT NOT NULL, 
+	media_type TEXT NOT NULL, 
+	body BLOB NOT NULL, 
+	recorded_at BIGINT NOT NULL, 
+	PRIMARY KEY (organization, name)
+);
+CREATE INDEX replies_by_age ON replies (organization, recorded_at);
 CREATE TABLE tagged_configs (
 	organization VARCHAR NOT NULL, 
 	run_id VARCHAR NOT NULL, 

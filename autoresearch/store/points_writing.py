@@ -9,6 +9,7 @@ import sys
 
 from autoresearch.errors import Invalid
 from autoresearch.series import frames
+from autoresearch.series.fitting import fitting, fitting_labels, labels_text
 from autoresearch.series.squeezing import compress, sealed
 from autoresearch.store.points_sql import packed_ids
 
@@ -161,13 +162,14 @@ def _store(sql: Sql, run: str, groups: Sequence[Group]) -> None:
 def _key(name: str, labels: Labels, kind: str) -> Key:
     return (
         _plain(name),
-        json.dumps(dict(labels), sort_keys=True, separators=(",", ":")) if labels else "{}",
+        labels_text(fitting_labels(labels)),
         kind,
     )
 
 
 def _plain(name: str) -> str:
-    """The name as a database takes it: without NUL and lone surrogates."""
+    """The name as a database takes it: not too long, and without NUL and lone surrogates."""
+    name = fitting(name)
     if name.isascii() and "\0" not in name:
         return name
     return name.replace("\0", "\ufffd").encode("utf-8", "replace").decode()

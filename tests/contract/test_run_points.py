@@ -177,7 +177,7 @@ HOSTILE = [
     "ünï 漢字 🙂",
     " lead",
     "\n",
-    "x" * 10_000,
+    "x" * 600,
     "{",
     "~",
 ]
@@ -194,6 +194,16 @@ def test_any_name_and_label_is_kept_and_found(ledger: Ledger, name: str) -> None
     assert writer.seen.latest[f"{name}{{{name}={name}}}"] == 2.0
     assert ledger.runs.compact(writer.run) == 4
     assert ledger.runs.receipt(writer.run, verify=True).intact
+
+
+def test_names_that_are_too_long_are_shortened_and_stay_apart(ledger: Ledger) -> None:
+    first, second = "x" * 10_000, "x" * 10_001
+    writer = Writer(ledger).open()
+    writer.log({first: [1.0]}, labels=((first, second),))
+    writer.log({second: [2.0]}, labels=((second, first),))
+    found = [(info.name[:500], info.last) for info in ledger.runs.catalog(writer.run)]
+    assert sorted(found, key=lambda one: one[1] or 0) == [("x" * 500, 1.0), ("x" * 500, 2.0)]
+    assert all(len(info.name) <= 1000 for info in ledger.runs.catalog(writer.run))
 
 
 @pytest.mark.parametrize("name", ["a\0b", "a\ud800b"])
@@ -245,6 +255,7 @@ def test_the_receipt_counts_what_was_claimed_taken_over_and_stored(ledger: Ledge
     assert (receipt.lost, receipt.intact, receipt.writers, receipt.faults) == (0, True, 1, ())
 
 
+@pytest.mark.store
 def test_points_that_were_lost_on_the_way_are_said_to_be(ledger: Ledger) -> None:
     writer = Writer(ledger).open()
     writer.sequence = 10

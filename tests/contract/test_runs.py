@@ -360,6 +360,7 @@ def test_a_run_is_ended_from_outside_once(ledger: Ledger) -> None:
         finish(ledger, new_id(), "finished")
 
 
+@pytest.mark.store
 def test_an_ended_run_is_removed_with_all_it_logged(ledger: Ledger) -> None:
     writer = Writer(ledger).open()
     writer.log({"loss": [1.0, 2.0]})
@@ -408,6 +409,7 @@ def test_a_run_is_found_by_number_name_word_and_part_of_its_id(ledger: Ledger) -
         find("nowhere", "1")
 
 
+@pytest.mark.store
 def test_the_patch_and_the_media_of_a_run_are_kept_while_it_is_there(ledger: Ledger) -> None:
     patch, image = ledger.snapshots.put(b"patch"), ledger.snapshots.put(b"image")
     writer = Writer(ledger).open()
@@ -428,6 +430,7 @@ def test_the_patch_and_the_media_of_a_run_are_kept_while_it_is_there(ledger: Led
     assert list(ledger.snapshots.verify()) == []
 
 
+@pytest.mark.store
 def test_the_collector_spares_what_a_run_names_until_the_run_is_removed(
     ledger: Ledger, tmp_path: Path
 ) -> None:

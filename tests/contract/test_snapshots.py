@@ -54,6 +54,7 @@ def test_a_stored_tree_is_written_to_a_new_folder(ledger: Ledger, tmp_path: Path
         ledger.snapshots.write_tree(digest, tmp_path / "out")
 
 
+@pytest.mark.store
 def test_damaged_bytes_are_refused_and_named(ledger: Ledger, tmp_path: Path) -> None:
     opened = session(ledger).id
     tree = stored_tree(ledger, b"weights")
@@ -69,6 +70,7 @@ def test_damaged_bytes_are_refused_and_named(ledger: Ledger, tmp_path: Path) -> 
     assert any(content in said and "missing" in said for said in ledger.snapshots.verify())
 
 
+@pytest.mark.store
 def test_a_damaged_manifest_is_named_and_stops_the_collector(ledger: Ledger, tmp_path: Path) -> None:
     tree = stored_tree(ledger, b"weights")
     experiment(ledger, session(ledger).id, tree=tree)
@@ -79,6 +81,7 @@ def test_a_damaged_manifest_is_named_and_stops_the_collector(ledger: Ledger, tmp
         ledger.snapshots.collect(dry_run=False)
 
 
+@pytest.mark.store
 def test_the_collector_removes_what_nothing_refers_to_and_only_when_told(
     ledger: Ledger, tmp_path: Path
 ) -> None:
@@ -99,6 +102,7 @@ def test_the_collector_removes_what_nothing_refers_to_and_only_when_told(
     assert list(ledger.snapshots.verify()) == []
 
 
+@pytest.mark.store
 def test_the_blobs_of_a_manifest_that_may_be_named_again_are_kept(ledger: Ledger, tmp_path: Path) -> None:
     # Several, so that some manifests come before their blob in the order of digests and some behind it.
     trees = [stored_tree(ledger, b"weights %d" % n) for n in range(8)]

@@ -17,7 +17,7 @@ from autoresearch.research.keys import content_key
 from autoresearch.store import schema
 from autoresearch.store.rows import Row
 
-__all__ = ["find", "listed", "record"]
+__all__ = ["find", "listed", "record", "set_tree"]
 
 _x = schema.experiments.c
 _ID_PART = re.compile(r"[0-9a-f-]{4,36}\Z")
@@ -68,6 +68,22 @@ def record(unit: Unit, request: ExperimentRequest) -> tuple[Row, bool]:
     )
     tries.remember(unit, request, number=number, segment=segment)
     return unit.experiment(request.id), True
+
+
+def set_tree(unit: Unit, experiment_id: str, tree: str) -> Row:
+    """Give an experiment the snapshot that it was recorded without."""
+    row = unit.experiment(experiment_id)
+    if row["tree"] == tree:
+        return row
+    if row["tree"] is not None:
+        raise Conflict(
+            f"Experiment {row['number']} has another snapshot.",
+            hint="What ran is not changed afterwards; record another experiment.",
+            details={"tree": row["tree"]},
+        )
+    unit.event("experiment.tree", experiment_id, project=row["project"], after={"tree": tree})
+    unit.rows.update(schema.experiments, {"id": experiment_id}, tree=tree)
+    return unit.experiment(experiment_id)
 
 
 def _insert(

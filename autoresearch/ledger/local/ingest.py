@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     _Answer = TypeVar("_Answer")
 
-__all__ = ["LocalIngest", "beat", "position", "take", "take_many"]
+__all__ = ["LocalIngest", "beat", "check", "position", "take", "take_many"]
 
 _HEX = frozenset("0123456789abcdef-")
 _live: weakref.WeakSet[LocalIngest] = weakref.WeakSet()
@@ -41,7 +41,7 @@ def take(connection: sqlite3.Connection, organization: str, batch: Batch) -> int
     """
     from autoresearch.store.points import Points
 
-    _check(batch)
+    check(batch)
     points = Points(connection, organization)
     if points.advance(batch):
         points.append(batch)
@@ -83,7 +83,12 @@ def beat(connection: sqlite3.Connection, organization: str, run: str, writer: st
     )
 
 
-def _check(batch: Batch) -> None:
+def check(batch: Batch) -> None:
+    """Refuse a batch that no store could take.
+
+    Raises:
+        Invalid: The ids are not ids, or a time is none.
+    """
     run = batch.run
     if len(run) != 36 or run.count("-") != 4 or not _HEX.issuperset(run):
         raise Invalid(f"{run[:40]!r} is not the id of a run.", hint="A run's id is a UUID in lower case.")

@@ -19,7 +19,7 @@ from autoresearch.records.experiment import (
     State,
 )
 from autoresearch.records.frontier import Frontier, Progress
-from autoresearch.records.goal import Goal, GoalRequest, Project, SegmentRequest
+from autoresearch.records.goal import Goal, GoalRequest, Project, ProjectRequest, SegmentRequest
 from autoresearch.store import schema
 
 if TYPE_CHECKING:
@@ -42,9 +42,13 @@ class LocalResearch(Research):
         with self._ledger.write() as unit:
             return goals.open_segment(unit, request)
 
-    def project(self, name: str) -> Project:
+    def make_project(self, request: ProjectRequest) -> Project:
+        with self._ledger.write() as unit:
+            return views.project(unit, unit.project_or_new(request.project))
+
+    def project(self, project: str) -> Project:
         with self._ledger.read() as unit:
-            return views.project(unit, unit.project(name))
+            return views.project(unit, unit.project(project))
 
     def projects(self, *, limit: int = 100, cursor: str | None = None) -> Page[Project]:
         with self._ledger.read() as unit:
@@ -90,6 +94,13 @@ class LocalResearch(Research):
             self._ledger.require_objects(unit, request)
             row, _ = experiments.record(unit, request)
             return views.experiment(unit, row)
+
+    def set_tree(self, experiment_id: str, tree: str) -> Experiment:
+        self._ledger.require_tree(tree)
+        with self._ledger.write() as unit:
+            # Asked under the write lock, which the collector holds while it removes.
+            self._ledger.require(unit, tree)
+            return views.experiment(unit, experiments.set_tree(unit, experiment_id, tree))
 
     def record_judged(self, batch: Sequence[tuple[ExperimentRequest, DecisionRequest]]) -> int:
         new = 0

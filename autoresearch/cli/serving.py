@@ -1,0 +1,63 @@
+"""``serve``: one server for a team."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from autoresearch.cli.answer import Answer
+from autoresearch.cli.declaring import command
+from autoresearch.cli.face import the_face
+
+if TYPE_CHECKING:
+    from autoresearch.server.state import State
+
+__all__ = ["app", "serve"]
+
+app = typer.Typer(rich_markup_mode=None)
+
+_FIRST = """\
+Nobody has an account here yet. In another terminal, make the first one:
+  autoresearch admin create-user --email you@example.org --organization "Your lab"
+and a key for programs:
+  autoresearch keys create --organization "Your lab" --name laptop --scope write
+"""
+
+
+@command(app, "serve", "serve", "serve --host 0.0.0.0 --port 8090", "serve --home /srv/autoresearch")
+def serve(
+    context: typer.Context,
+    *,
+    host: Annotated[str, typer.Option(metavar="ADDRESS", help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(metavar="PORT", min=0, max=65535, help="Port; 0 takes a free one.")
+    ] = 8090,
+    home: Annotated[
+        Path | None, typer.Option("--home", metavar="DIR", help="Folder of the store, as the global option.")
+    ] = None,
+) -> Answer:
+    """Serve the store to a team, until Ctrl-C or SIGTERM.
+
+    Requests in flight are finished first; what was acknowledged is stored.
+    """
+    from autoresearch.server.opening import opened
+    from autoresearch.server.serving import listen, serve
+    from autoresearch.settings import Settings
+
+    face = the_face(context)
+    folder = Path(home or face.home or Settings().home).expanduser().absolute()
+    with listen(host, port) as listening, opened(folder) as state:
+        shown = listening.getsockname()
+        url = f"http://{f'[{shown[0]}]' if ':' in shown[0] else shown[0]}:{shown[1]}"
+        code = serve(state, listening, ready=lambda: _greet(state, url, folder))
+    return Answer(document={"url": url, "stopped": True}, ids=[], blocks=[], exit_code=code)
+
+
+def _greet(state: State, url: str, folder: Path) -> None:
+    sys.stderr.write(f"autoresearch serves {folder} at {url}\n")
+    if state.access.bootstrap_needed():
+        sys.stderr.write(_FIRST)
+    sys.stderr.flush()

@@ -1,0 +1,15 @@
+"""All calls of the API; written by tools/client_source.py from the table of operations."""
+
+from __future__ import annotations
+
+from autoresearch.client.async_calls.folders import AsyncFoldersCalls
+from autoresearch.client.async_calls.hand import AsyncHandCalls
+from autoresearch.client.async_calls.research import AsyncResearchCalls
+from autoresearch.client.async_calls.runs import AsyncRunsCalls
+from autoresearch.client.async_calls.things import AsyncThingsCalls
+
+__all__ = ["AsyncCalls"]
+
+
+class AsyncCalls(AsyncHandCalls, AsyncResearchCalls, AsyncThingsCalls, AsyncRunsCalls, AsyncFoldersCalls):
+    """Every call of the API."""

@@ -1,0 +1,93 @@
+"""Calls of the API; written by tools/client_source.py from the table of operations."""
+
+from __future__ import annotations
+
+from autoresearch.client.caller import AsyncCaller
+from autoresearch.records.base import Page
+from autoresearch.records.folder import (
+    Annotation,
+    AnnotationRequest,
+    Folder,
+    FolderContents,
+    FolderEdit,
+    FolderRequest,
+)
+
+__all__ = ["AsyncFoldersCalls"]
+
+
+class AsyncFoldersCalls(AsyncCaller):
+    """One method for each row of this group; each raises what ``call`` does."""
+
+    async def create_folder(self, request: FolderRequest) -> Folder:
+        """Make a folder at the root, or in another folder."""
+        answer: Folder = await self.call("create_folder", {"request": request})
+        return answer
+
+    async def list_folders(self, *, limit: int = 100, cursor: str | None = None) -> Page[Folder]:
+        """All folders, in the order in which they were made."""
+        answer: Page[Folder] = await self.call("list_folders", {"limit": limit, "cursor": cursor})
+        return answer
+
+    async def make_folder(self, path: str) -> Folder:
+        """The folder at a path, made with those above it where they are missing."""
+        answer: Folder = await self.call("make_folder", {"path": path})
+        return answer
+
+    async def find_folder(self, path: str) -> Folder:
+        """The folder at a path."""
+        answer: Folder = await self.call("find_folder", {"path": path})
+        return answer
+
+    async def get_contents(
+        self, *, folder_id: str | None = None, limit: int = 100, cursor: str | None = None
+    ) -> FolderContents:
+        """What lies immediately in a folder, or at the root: its folders, and a page of its runs."""
+        answer: FolderContents = await self.call(
+            "get_contents", {"folder_id": folder_id, "limit": limit, "cursor": cursor}
+        )
+        return answer
+
+    async def get_folder(
+        self, folder_id: str, *, limit: int = 100, cursor: str | None = None
+    ) -> FolderContents:
+        """A folder, with what lies immediately in it."""
+        answer: FolderContents = await self.call(
+            "get_folder", {"folder_id": folder_id, "limit": limit, "cursor": cursor}
+        )
+        return answer
+
+    async def describe_folder(self, folder_id: str) -> Folder:
+        """A folder without what lies in it."""
+        answer: Folder = await self.call("describe_folder", {"folder_id": folder_id})
+        return answer
+
+    async def edit_folder(self, request: FolderEdit) -> Folder:
+        """Rename a folder, or move it with everything in it."""
+        answer: Folder = await self.call("edit_folder", {"request": request})
+        return answer
+
+    async def remove_folder(self, folder_id: str) -> None:
+        """Remove an empty folder."""
+        await self.call("remove_folder", {"folder_id": folder_id})
+
+    async def add_annotation(self, request: AnnotationRequest) -> Annotation:
+        """Note something about a run."""
+        answer: Annotation = await self.call("add_annotation", {"request": request})
+        return answer
+
+    async def list_annotations(
+        self,
+        run_id: str,
+        *,
+        since: float | None = None,
+        until: float | None = None,
+        limit: int = 100,
+        cursor: str | None = None,
+    ) -> Page[Annotation]:
+        """Annotations of a run in the order in which they were made."""
+        answer: Page[Annotation] = await self.call(
+            "list_annotations",
+            {"run_id": run_id, "since": since, "until": until, "limit": limit, "cursor": cursor},
+        )
+        return answer

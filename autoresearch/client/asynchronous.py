@@ -1,0 +1,115 @@
+"""The asynchronous client, written by tools/client_source.py from synchronous.py: a key, an address, and one method for every endpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+import anyio
+import httpx
+
+from autoresearch._version import __version__
+from autoresearch.client.async_calls import AsyncCalls
+from autoresearch.client.credentials import Credentials, credentials_of
+from autoresearch.client.retrying import Reply, Retries, answer_of, unreachable
+from autoresearch.protocol.calls import Prepared, prepare
+from autoresearch.protocol.operations import OPERATIONS
+from autoresearch.records.ids import new_id
+
+__all__ = ["AsyncClient"]
+
+
+class AsyncClient(AsyncCalls):
+    """Calls the API over kept-alive connections; tasks may share it.
+
+    Args:
+        auth: An API key, ``"local"`` for the credentials that ``autoresearch login`` stored, or a ``Credentials``.
+        base_url: Origin of the server; else the credentials', AUTORESEARCH_BASE_URL, ``http://127.0.0.1:8090``.
+        timeout: Seconds until a request without an answer fails.
+        ingest_timeout: The same for requests that carry points or blobs.
+        tries: How often a request is sent at most; only what may succeed later is sent again.
+        transport: How requests are sent, in place of the network.
+
+    Raises:
+        AuthError: ``"local"`` was asked for and nothing usable is stored.
+    """
+
+    def __init__(
+        self,
+        auth: str | Credentials = "local",
+        *,
+        base_url: str | None = None,
+        timeout: float = 10.0,
+        ingest_timeout: float = 60.0,
+        tries: int = 3,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        credentials = credentials_of(auth, base_url)
+        self.base_url = credentials.base_url
+        self.ingest_timeout = ingest_timeout
+        self._tries = tries
+        self._http = httpx.AsyncClient(
+            base_url=credentials.base_url,
+            headers={
+                "Authorization": f"Bearer {credentials.key}",
+                "User-Agent": f"autoresearch/{__version__}",
+            },
+            timeout=timeout,
+            transport=transport,
+            limits=httpx.Limits(max_connections=32, max_keepalive_connections=16, keepalive_expiry=30),
+        )
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    async def call(self, name: str, given: Mapping[str, Any], *, timeout: float | None = None) -> Any:
+        """Make a call of the table of operations.
+
+        Args:
+            name: The operation.
+            given: Its arguments by name.
+            timeout: Seconds, in place of the client's own.
+
+        Raises:
+            RequestError: The server refused, or could not be reached.
+            ResponseError: Its answer is not what the API promises.
+        """
+        operation = OPERATIONS[name]
+        return answer_of(operation, await self.send(prepare(operation, given), timeout=timeout))
+
+    async def send(self, request: Prepared, *, timeout: float | None = None) -> Reply:
+        """Send a request, again where that may help; answers the last reply, which may be an error.
+
+        Raises:
+            RequestError: There was no answer, or one that says to try again each time.
+        """
+        headers = {} if request.content is None else {"Content-Type": request.media_type}
+        if request.method in {"POST", "PATCH"}:
+            headers["Idempotency-Key"] = new_id()
+        retries = Retries(self._tries)
+        while True:
+            try:
+                answer = await self._http.request(
+                    request.method,
+                    request.path,
+                    params=request.query,
+                    content=request.content,
+                    headers=headers,
+                    timeout=httpx.USE_CLIENT_DEFAULT if timeout is None else timeout,
+                )
+            except httpx.HTTPError as error:
+                await anyio.sleep(
+                    retries.pause(unreachable(self.base_url, str(error) or type(error).__name__))
+                )
+                continue
+            reply = Reply(answer.status_code, answer.content, answer.headers)
+            if not reply.transient:
+                return reply
+            await anyio.sleep(retries.pause(reply.failure(), reply.headers))

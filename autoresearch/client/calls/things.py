@@ -1,0 +1,49 @@
+"""Calls of the API; written by tools/client_source.py from the table of operations."""
+
+from __future__ import annotations
+
+from autoresearch.client.caller import Caller
+from autoresearch.records.artifact import Artifact, RefRequest, Version, VersionRequest
+from autoresearch.records.base import Page
+
+__all__ = ["ThingsCalls"]
+
+
+class ThingsCalls(Caller):
+    """One method for each row of this group; each raises what ``call`` does."""
+
+    def log_artifact(self, request: VersionRequest) -> Version:
+        """Log a version; identical trees answer the version that has them."""
+        answer: Version = self.call("log_artifact", {"request": request})
+        return answer
+
+    def list_artifacts(
+        self,
+        *,
+        project: str | None = None,
+        type: str | None = None,
+        limit: int = 100,
+        cursor: str | None = None,
+    ) -> Page[Artifact]:
+        """Artifacts in order of name."""
+        answer: Page[Artifact] = self.call(
+            "list_artifacts", {"project": project, "type": type, "limit": limit, "cursor": cursor}
+        )
+        return answer
+
+    def list_versions(self, artifact: str, *, limit: int = 100, cursor: str | None = None) -> Page[Version]:
+        """Versions of an artifact in order of number, each with the refs that point at it."""
+        answer: Page[Version] = self.call(
+            "list_versions", {"artifact": artifact, "limit": limit, "cursor": cursor}
+        )
+        return answer
+
+    def get_version(self, artifact: str, ref: str) -> Version:
+        """The version that a ref, latest, or a version's own name points at."""
+        answer: Version = self.call("get_version", {"artifact": artifact, "ref": ref})
+        return answer
+
+    def move_ref(self, request: RefRequest) -> Version:
+        """Promote: point a ref at a version, compare-and-set when expected is given."""
+        answer: Version = self.call("move_ref", {"request": request})
+        return answer

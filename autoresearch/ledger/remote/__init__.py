@@ -1,0 +1,1 @@
+"""The ledger of a server: the same interface, over HTTP."""

@@ -1,0 +1,199 @@
+"""Rows whose routes are written by hand: more than one call of the ledger, or an answer that is not JSON."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from autoresearch.protocol.forms import (
+    About,
+    BlobOut,
+    Brief,
+    DigestsOut,
+    DigestsPost,
+    ExperimentPost,
+    Health,
+    Ingested,
+    JudgedRequest,
+    Position,
+    ProjectPost,
+    TreeDifference,
+    TreeOut,
+    TreePost,
+)
+from autoresearch.protocol.rows import Operation, Query
+from autoresearch.records.experiment import Experiment
+from autoresearch.records.frontier import Frontier, Progress
+from autoresearch.records.goal import Project
+
+__all__ = ["ROWS"]
+
+_SVG = "image/svg+xml"
+_LIMIT = Query("limit", int, 5, "How many recent attempts to show.")
+_SEGMENT = Query("segment", int | None, None, "Of this segment; the present one when left out.")
+
+
+def _get(name: str, path: str, answer: object, about: str, *query: Query, **more: Any) -> Operation:
+    row = Operation(name, "GET", path, "", "", answer, about, query=query)
+    return row._replace(**more)
+
+
+def _send(  # noqa: PLR0917  a row
+    name: str, method: str, path: str, answer: object, about: str, body: type
+) -> Operation:
+    return Operation(name, method, path, "", "", answer, about, "write", body, "body")
+
+
+ROWS = (
+    _get("health", "/health", Health, "The process lives.", scope=None),
+    _get("ready", "/ready", Health, "The store can be reached and is migrated.", scope=None),
+    _get("metrics", "/metrics", bytes, "Counts for Prometheus.", media="text/plain", scope="admin"),
+    _get(
+        "sdk_page",
+        "/sdk/",
+        bytes,
+        "Where pip finds the client of this version.",
+        media="text/html",
+        scope=None,
+    ),
+    _get(
+        "sdk_wheel",
+        "/sdk/{file}",
+        bytes,
+        "The wheel of the running version.",
+        media="application/zip",
+        scope=None,
+    ),
+    _get("about", "/v1/about", About, "What this server speaks."),
+    _send(
+        "post_project",
+        "POST",
+        "/v1/projects",
+        Project,
+        "Create a project, or change its goal; fields that are left out keep what they are.",
+        ProjectPost,
+    ),
+    _get(
+        "draw_progress",
+        "/v1/projects/{project}/progress.svg",
+        bytes,
+        "Every attempt and the running best, as a picture.",
+        _SEGMENT,
+        media=_SVG,
+    ),
+    _get(
+        "draw_session_progress",
+        "/v1/sessions/{session_id}/progress.svg",
+        bytes,
+        "Every attempt of a session and its running best, as a picture.",
+        media=_SVG,
+    ),
+    _get(
+        "get_session_progress",
+        "/v1/sessions/{session_id}/progress",
+        Progress,
+        "Every experiment of a session with the running best.",
+    ),
+    _get(
+        "get_session_frontier",
+        "/v1/sessions/{session_id}/frontier",
+        Frontier,
+        "The staircase of a session's own experiments.",
+    ),
+    _send("post_experiment", "POST", "/v1/experiments", Experiment, "Record a tried change.", ExperimentPost),
+    _send(
+        "record_judged",
+        "POST",
+        "/v1/experiments/judged",
+        int,
+        "Record experiments with their verdicts, all or none; answers how many were not there before.",
+        JudgedRequest,
+    ),
+    _get(
+        "get_diff",
+        "/v1/experiments/{experiment_id}/diff",
+        bytes,
+        "The stored patch, byte for byte; empty when there was none.",
+        media="text/x-diff",
+    ),
+    _get("get_tree", "/v1/experiments/{experiment_id}/tree", TreeOut, "The code-snapshot tree."),
+    _send(
+        "set_tree",
+        "PUT",
+        "/v1/experiments/{experiment_id}/tree",
+        TreeOut,
+        "Set the code-snapshot tree of an experiment that has none.",
+        TreePost,
+    ),
+    _get(
+        "compare_trees",
+        "/v1/experiments/{experiment_id}/diff/{other_id}",
+        TreeDifference,
+        "What differs between the trees of two experiments.",
+    ),
+    Operation(
+        "missing_blobs",
+        "POST",
+        "/v1/blobs/missing",
+        "",
+        "",
+        DigestsOut,
+        "Which of these digests are not stored for this organization.",
+        "write",
+        DigestsPost,
+        "body",
+    ),
+    Operation(
+        "put_blob",
+        "POST",
+        "/v1/blobs",
+        "",
+        "",
+        BlobOut,
+        "Store the bytes of one blob; the server computes the digest itself.",
+        "write",
+        query=(Query("digest", str | None, None, "What the digest has to be."),),
+        takes="application/octet-stream",
+    ),
+    _get(
+        "get_blob",
+        "/v1/blobs/{digest}",
+        bytes,
+        "The bytes of a digest.",
+        media="application/octet-stream",
+    ),
+    Operation(
+        "ingest",
+        "POST",
+        "/v1/ingest",
+        "",
+        "",
+        Ingested,
+        "Append a batch of points, each once however often it is sent.",
+        "write",
+        takes="application/msgpack",
+    ),
+    _get(
+        "ingest_position",
+        "/v1/ingest/position",
+        Position,
+        "The last sequence number that is stored of a writer; 0 when nothing is.",
+        Query("writer_id", str, ..., "The writer."),
+    ),
+    _get(
+        "get_context",
+        "/v1/agent/context",
+        Brief,
+        "What an agent reads before its next change.",
+        Query("project", str, ..., "The project."),
+        _LIMIT,
+        Query("budget", int, 2000, "Hard limit in tokens."),
+        Query("format", Literal["json", "markdown"], "json", "All of it, or the Markdown alone."),
+    ),
+    _get(
+        "get_facts",
+        "/v1/projects/{project}/facts",
+        dict,
+        "Everything that the brief may say, in bounded lists.",
+        _LIMIT,
+    ),
+)

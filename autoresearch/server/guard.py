@@ -1,0 +1,95 @@
+"""What stands in front of every route: no key in a URL, headers that keep a browser safe, counts and one log line."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import Any
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from autoresearch.errors import Invalid
+from autoresearch.server.answers import refused
+from autoresearch.server.figures import Figures
+from autoresearch.server.state import State
+
+__all__ = ["Guard"]
+
+_log = logging.getLogger("autoresearch.access")
+_SECRETS = frozenset({"api_key", "apikey", "token", "access_token", "password", "secret"})
+_HEADERS = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"x-frame-options", b"DENY"),
+    (b"cache-control", b"no-store"),
+)
+
+
+class Guard:
+    """Middleware around the whole application.
+
+    Args:
+        app: What it stands around.
+        state: The server.
+    """
+
+    def __init__(self, app: ASGIApp, state: State) -> None:
+        self._app = app
+        self._figures: Figures = state.figures
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, unless its URL carries a secret."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        begun, status = time.perf_counter(), 500
+
+        async def sending(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                present = {name.lower() for name, _ in message.get("headers", ())}
+                message["headers"] = [
+                    *message.get("headers", ()),
+                    *(pair for pair in _HEADERS if pair[0] not in present),
+                ]
+            await send(message)
+
+        with self._figures.working():
+            try:
+                await self._pass(scope, receive, sending)
+            finally:
+                seconds = time.perf_counter() - begun
+                template = _template(scope)
+                self._figures.answered(scope["method"], template, status, seconds)
+                # The path's template and never its query: names of things and secrets stay out of the log.
+                _log.info("%s %s %d %.1f ms", scope["method"], template, status, 1000 * seconds)
+
+    async def _pass(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if _has_secret(scope):
+            answer = refused(
+                Invalid(
+                    "A key or password must not be in a URL: URLs are logged by proxies and kept by browsers.",
+                    hint="Send it as `Authorization: Bearer <key>`, and make a new key in place of this one.",
+                )
+            )
+            await answer(scope, receive, send)
+            return
+        await self._app(scope, receive, send)
+
+
+def _has_secret(scope: Scope) -> bool:
+    query: bytes = scope.get("query_string", b"")
+    if not query:
+        return False
+    names = {pair.partition(b"=")[0].strip().lower().decode("latin-1") for pair in query.split(b"&")}
+    # Values of ours begin so, whatever the parameter is called.
+    return not names.isdisjoint(_SECRETS) or any(
+        pair.partition(b"=")[2].startswith((b"ar_", b"ari_")) for pair in query.split(b"&")
+    )
+
+
+def _template(scope: Scope) -> str:
+    route: Any = scope.get("route")
+    path = getattr(route, "path_format", None) or getattr(route, "path", None)
+    return str(path) if path else "(none)"

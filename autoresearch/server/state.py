@@ -1,0 +1,83 @@
+"""What the routes of a server share: the store, who may do what, and where blocking work is done."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import anyio
+import anyio.to_thread
+
+from autoresearch.ledger.access.service import Access, Caller
+from autoresearch.ledger.local.ledger import LocalLedger
+from autoresearch.server.figures import Figures
+from autoresearch.store.blobs import Depot
+
+__all__ = ["Limits", "State"]
+
+_Answer = TypeVar("_Answer")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """What one request may ask for.
+
+    Attributes:
+        body: Bytes of an ordinary body, after decompression.
+        threads: Operations on the store at once; more wait.
+    """
+
+    body: int = 16 * 1024 * 1024
+    threads: int = 16
+
+
+@dataclass(kw_only=True)
+class State:
+    """One server process.
+
+    Attributes:
+        database: The opened store.
+        objects: Where blobs lie.
+        access: Who may come in.
+        limits: What one request may ask for.
+        figures: What it counts of itself.
+    """
+
+    database: Any
+    objects: Depot
+    access: Access
+    limits: Limits = field(default_factory=Limits)
+    figures: Figures = field(default_factory=Figures)
+    _threads: anyio.CapacityLimiter | None = None
+    _stopping: asyncio.Event | None = None
+    _loop: asyncio.AbstractEventLoop | None = None
+
+    def ledger(self, caller: Caller) -> LocalLedger:
+        """The ledger of a caller's organization; nothing of another can be reached through it."""
+        return LocalLedger(self.database, self.objects, organization=caller.organization, actor=caller.actor)
+
+    @asynccontextmanager
+    async def serving(self) -> AsyncIterator[None]:
+        """What runs beside the requests, from the first to the last of them."""
+        self._loop, self._stopping = asyncio.get_running_loop(), asyncio.Event()
+        yield
+
+    def stop(self) -> None:
+        """Have streams end; called from a signal handler or another thread."""
+        if self._loop is not None and self._stopping is not None:
+            self._loop.call_soon_threadsafe(self._stopping.set)
+
+    @property
+    def stopping(self) -> asyncio.Event:
+        """Set when the server is told to stop; streams end then."""
+        assert self._stopping is not None
+        return self._stopping
+
+    async def run(self, work: Callable[..., _Answer], *arguments: Any) -> _Answer:
+        """Do blocking work on a thread, of which there are only so many."""
+        if self._threads is None:
+            self._threads = anyio.CapacityLimiter(self.limits.threads)
+        return await anyio.to_thread.run_sync(work, *arguments, limiter=self._threads)
