@@ -54,14 +54,19 @@ def compact(sql: Sql, run: str, *, most_points: int | None = None, whole: bool =
     return moved
 
 
-def absorb(sql: Sql, run: str, groups: Sequence[_Group], batch: int) -> list[_Group]:
-    """Take rows that have just arrived into chunks where that pays; answers the others, which become frames."""
-    frames, rows = sql.rows(
-        "SELECT count(*), coalesce(sum(n), 0) FROM frames WHERE organization = ? AND run_id = ?", run
+def absorb(sql: Sql, run: str, groups: Sequence[_Group]) -> tuple[list[_Group], int, int]:
+    """Take rows that have just arrived into chunks where that pays.
+
+    Answers the others, which become frames, and the numbers of the last frame and of the last batch.
+    """
+    frames, rows, number, batch = sql.rows(
+        "SELECT count(*), coalesce(sum(n), 0), coalesce(max(number), 0), coalesce(max(batch), 0) FROM frames"
+        " WHERE organization = ? AND run_id = ?",
+        run,
     )[0]
     if rows + sum(len(group[0]) for group in groups) < CHUNK and frames + len(groups) < _MOST_FRAMES:
-        return list(groups)
-    arrived = [Part.arrived(rows, ids, batch) for rows, ids in groups]
+        return list(groups), number, batch
+    arrived = [Part.arrived(rows, ids, batch + 1) for rows, ids in groups]
     taken: set[int] = set()
     for heap in components([*frame_parts(sql, run), *arrived]):
         new = {id(part) for part in heap if part.number is None}
@@ -72,7 +77,8 @@ def absorb(sql: Sql, run: str, groups: Sequence[_Group], batch: int) -> list[_Gr
         ):
             _take(sql, run, heap)
             taken |= new
-    return [group for group, part in zip(groups, arrived, strict=True) if id(part) not in taken]
+    left = [group for group, part in zip(groups, arrived, strict=True) if id(part) not in taken]
+    return left, number, batch
 
 
 def heads(sql: Sql, run: str, series: int, least: int, most: int) -> tuple[Head, ...]:

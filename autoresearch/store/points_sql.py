@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 TYPE_CHECKING = False  # importing typing would cost more than this module
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -18,11 +20,17 @@ class Sql:
     Every statement has the organization as the first of its parameters, except updates, which give all of them.
     """
 
-    __slots__ = ("connection", "organization")
+    __slots__ = ("connection", "far", "organization")
 
     def __init__(self, connection: Any, organization: str) -> None:
         self.connection = connection
+        self.far: bool = getattr(connection, "far", False)
+        """Whether an answer comes over a network, so that one large question costs less than many small ones."""
         self.organization = organization
+
+    def hurry(self) -> Any:
+        """A block in which what has no answer need not be waited for."""
+        return self.connection.hurry() if self.far else contextlib.nullcontext()
 
     def rows(self, text: str, *values: Any) -> list[tuple[Any, ...]]:
         """All rows of a query."""
@@ -53,11 +61,13 @@ class Sql:
 
     def many(self, text: str, rows: Iterable[Sequence[Any]]) -> None:
         """The statement for each row; the organization is put in front."""
-        self.connection.cursor().executemany(text, [(self.organization, *row) for row in rows])
+        if every := [(self.organization, *row) for row in rows]:
+            self.connection.cursor().executemany(text, every)
 
     def update(self, text: str, rows: Iterable[Sequence[Any]]) -> None:
         """An update for each row of parameters; the organization is put behind them."""
-        self.connection.cursor().executemany(text, [(*row, self.organization) for row in rows])
+        if every := [(*row, self.organization) for row in rows]:
+            self.connection.cursor().executemany(text, every)
 
 
 def packed_ids(ids: Sequence[int]) -> str:

@@ -146,15 +146,16 @@ def add_frames(sql: Sql, run: str, groups: Iterable[Group], number: int, batch: 
 
 
 def _store(sql: Sql, run: str, groups: Sequence[Group]) -> None:
-    newest = sql.rows(
-        "SELECT number, batch FROM frames WHERE organization = ? AND run_id = ? ORDER BY number DESC LIMIT 1",
-        run,
-    )
-    number, batch = newest[0] if newest else (0, 0)
     if "numpy" in sys.modules:  # else loading it would cost the training process more than all of this
         from autoresearch.store.points_compaction import absorb
 
-        groups = absorb(sql, run, groups, batch + 1)
+        groups, number, batch = absorb(sql, run, groups)
+    else:
+        newest = sql.rows(
+            "SELECT number, batch FROM frames WHERE organization = ? AND run_id = ? ORDER BY number DESC LIMIT 1",
+            run,
+        )
+        number, batch = newest[0] if newest else (0, 0)
     if groups:
         add_frames(sql, run, groups, number, batch + 1)
 
@@ -182,6 +183,11 @@ def _known(sql: Sql, run: str, keys: dict[Key, None]) -> dict[Key, Known]:
     select = f"SELECT name, labels, kind, id, {_COLUMNS} FROM series WHERE organization = ? AND run_id = ?"  # noqa: S608  own names
     if len(keys) > _FEW_KEYS:
         found = sql.rows(select, run)
+    elif sql.far:
+        marks = ", ".join(["(?, ?, ?)"] * len(keys))
+        found = sql.rows(
+            f"{select} AND (name, labels, kind) IN ({marks})", run, *(part for key in keys for part in key)
+        )
     else:
         one = select + " AND name = ? AND labels = ? AND kind = ?"
         found = [row for key in keys for row in sql.rows(one, run, *key)]

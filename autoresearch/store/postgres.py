@@ -24,7 +24,7 @@ from psycopg.pq import TransactionStatus
 from psycopg.sql import Literal as Quoted
 
 from autoresearch.errors import Unavailable
-from autoresearch.store import postgres_schema
+from autoresearch.store import postgres_tables
 from autoresearch.store.postgres_errors import WAIT_SECONDS, parsed, plainly, shown
 
 __all__ = ["EVERYTHING", "Database"]
@@ -72,7 +72,7 @@ class Database:
         _open.add(self)
         weakref.finalize(self, self._engine.dispose)
         with plainly(self.where), self._begun(_writing(EVERYTHING)) as connection:
-            self.walled = postgres_schema.prepare(connection, self.where)
+            self.walled = postgres_tables.prepare(connection, self.where)
             _commit(connection)
 
     @contextlib.contextmanager
@@ -106,7 +106,7 @@ class Database:
     def check(self) -> list[str]:
         """What is wrong with the tables, their indexes and their policies; empty when all is sound."""
         with self.read() as connection:
-            return postgres_schema.faults(connection)
+            return postgres_tables.faults(connection)
 
     def close(self) -> None:
         """Close every connection; calling it again does nothing."""

@@ -43,9 +43,10 @@ def take(connection: sqlite3.Connection, organization: str, batch: Batch) -> int
 
     check(batch)
     points = Points(connection, organization)
-    if points.advance(batch):
-        points.append(batch)
-    return position(connection, organization, batch.writer)
+    if not points.advance(batch):
+        return position(connection, organization, batch.writer)
+    points.append(batch)
+    return batch.last
 
 
 def take_many(
