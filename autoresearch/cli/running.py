@@ -27,19 +27,20 @@ __all__ = [
     "export_runs",
     "list_runs",
     "remove_runs",
+    "runs_group",
     "show_run",
     "tag_run",
 ]
 
 app = typer.Typer(rich_markup_mode=None)
-_runs = group(
+runs_group = group(
     app,
     "runs",
     "runs",
     "runs 12                   # the same as: runs show 12",
     "runs ls --where 'config.lr > 0.001' --sort val_loss --asc",
     "runs compare 11 12",
-    about="List, show, compare, export, remove and tag runs.",
+    about="List, show, compare, export, move, annotate, remove and tag runs.",
     without="ls",
     otherwise="show",
     optioned="ls",
@@ -63,6 +64,7 @@ _Experiment = Annotated[
     str | None,
     typer.Option(metavar="EXP", help="Only those that executed it.", autocompletion=complete_experiments),
 ]
+_Folder = Annotated[str | None, typer.Option(metavar="FOLDER", help="Only those immediately in this folder.")]
 _Where = Annotated[
     list[str] | None,
     typer.Option(
@@ -81,7 +83,7 @@ _Metrics = Annotated[
 
 
 @command(
-    _runs,
+    runs_group,
     "ls",
     "runs ls",
     "runs ls --state running",
@@ -95,6 +97,7 @@ def list_runs(
     tag: _Tags = None,
     group_: _Group = None,
     experiment: _Experiment = None,
+    folder: _Folder = None,
     where: _Where = None,
     sort: _Sort = "number",
     asc: Annotated[bool, typer.Option("--asc", help="The least or oldest first.")] = False,
@@ -108,6 +111,7 @@ def list_runs(
             tags=tag or (),
             group=group_,
             experiment=experiment,
+            folder=folder,
             where=where or (),
             order=sort,
             descending=not asc,
@@ -116,20 +120,18 @@ def list_runs(
         more = not everything and len(found) > limit
         chosen = found[:limit] if more else found
         now, metric = datetime.now(UTC), views.goal_metric(workspace)
-        table = views.run_table(chosen, the_face(context).view, metric=metric, now=now)
+        first = f"show {chosen[0].number}" if chosen else "ls --all"
         return Answer(
             document={"project": workspace.name, "runs": [shown(run) for run in chosen], "more": more},
             ids=[run.id for run in chosen],
-            blocks=[table],
+            blocks=[views.run_table(chosen, the_face(context).view, metric=metric, now=now)],
             brief=[views.run_table(chosen, View(), metric=metric, now=now)],
-            following=f"autoresearch runs show {chosen[0].number}"
-            if chosen
-            else "autoresearch runs ls --all",
+            following=f"autoresearch runs {first}",
             notices=[f"these are {limit} of more; --all lists every run"] if more else (),
         )
 
 
-@command(_runs, "show", "runs show 12", "runs show last --verify", "runs show quiet-otter-3fa9 --json")
+@command(runs_group, "show", "runs show 12", "runs show last --verify", "runs show quiet-otter-3fa9 --json")
 def show_run(
     context: typer.Context,
     run: o.RunRef,
@@ -162,7 +164,7 @@ def _parent(archive: Archive, run: Run) -> Run | None:
 
 
 @command(
-    _runs,
+    runs_group,
     "compare",
     "runs compare 11 12",
     "runs compare 11 12 13 --metric val_loss --plot",
@@ -212,7 +214,7 @@ def compare_runs(
 
 
 @command(
-    _runs,
+    runs_group,
     "export",
     "runs export 12 > points.csv",
     "runs export 11 12 --output points.parquet",
@@ -258,7 +260,7 @@ def export_runs(
     return Answer(document=shown(done), ids=[done.path], blocks=[Facts(rows)])
 
 
-@command(_runs, "rm", "runs rm 12", "runs rm 12 13 14 --yes")
+@command(runs_group, "rm", "runs rm 12", "runs rm 12 13 14 --yes")
 def remove_runs(
     context: typer.Context,
     runs: _Several,
@@ -285,7 +287,7 @@ def remove_runs(
         )
 
 
-@command(_runs, "tag", "runs tag 12 baseline", "runs tag last best tuned --remove draft")
+@command(runs_group, "tag", "runs tag 12 baseline", "runs tag last best tuned --remove draft")
 def tag_run(
     context: typer.Context,
     run: o.RunRef,

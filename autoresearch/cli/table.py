@@ -30,7 +30,8 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "events": ("looking", "List what changed: who, what, when."),
     },
     "Runs": {
-        "runs": ("running", "List, show, compare, export, remove and tag runs."),
+        "runs": ("organizing", "List, show, compare, export, move, annotate, remove and tag runs."),
+        "folders": ("organizing", "List, make, rename, move and remove folders, in which runs lie."),
         "metrics": ("recalling", "Print the points of metrics, or draw them."),
         "logs": ("recalling", "Print what a run printed."),
         "top": ("watching", "Watch the runs that are going on."),

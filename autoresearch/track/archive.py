@@ -6,15 +6,19 @@ import datetime
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Literal
 
 from autoresearch.errors import Invalid, NotFound
 from autoresearch.exchange.aligning import Key, key_of
 from autoresearch.exchange.files import whole_file
 from autoresearch.exchange.points import Format
 from autoresearch.ledger.base import Ledger, every
+from autoresearch.records.comparing import CompareQuery, LabelValues, SeriesQuery
+from autoresearch.records.folder import Annotation, AnnotationRequest
+from autoresearch.records.ids import new_id
 from autoresearch.records.run import LoggedLine, Media, Receipt, Run, RunEdit, RunQuery, RunState, SeriesInfo
 from autoresearch.series.curve import Curve
+from autoresearch.series.several import Compared
 from autoresearch.track.comparing import Comparison, compared
 from autoresearch.track.exporting import Exported, exported, meant, pages
 from autoresearch.track.following import following, last_lines
@@ -48,6 +52,7 @@ class Archive:
         tags: Sequence[str] = (),
         group: str | None = None,
         experiment: str | int | None = None,
+        folder: str | None = None,
         where: Sequence[str] = (),
         order: str = "number",
         descending: bool = True,
@@ -60,13 +65,14 @@ class Archive:
             tags: Only those that have all of these.
             group: Only those of this group.
             experiment: Only those that executed this experiment.
+            folder: Only those that lie immediately in the folder at this path.
             where: Conditions such as ``"config.lr > 0.001"``, ``"loss < 2"``, ``"name ~ warm"``; all must hold.
             order: ``number``, ``name``, ``started``, ``seconds``, or a metric's or ``config.`` name.
             descending: Whether the last or largest come first; runs without it come last in any case.
             limit: At most this many.
 
         Raises:
-            NotFound: There is no such project or experiment.
+            NotFound: There is no such project, experiment or folder.
             Invalid: A condition or the order was not understood.
         """
         self.refresh()
@@ -77,6 +83,7 @@ class Archive:
             tags=tuple(tags),
             group=group,
             experiment_id=None if experiment is None else research.find(self.project, str(experiment)).id,
+            folder_id=None if folder is None else self.ledger.folders.find(folder).id,
             where=tuple(where),
             order=order,
             descending=descending,
@@ -207,6 +214,65 @@ class Archive:
             curves += (curve for run in found for curve in self.history(run, *names))
         return compared(found, {run.id: self.ledger.runs.catalog(run.id) for run in found}, curves)
 
+    def label_values(self, run: RunRef, name: str, *keys: str, limit: int = 100) -> LabelValues:
+        """The labels of a metric with their values.
+
+        Args:
+            run: The run.
+            name: The metric.
+            keys: Only these labels; all when none is given.
+            limit: Most values of one label, the most frequent first.
+
+        Raises:
+            NotFound: There is no such run.
+            Conflict: Several runs fit.
+        """
+        self.refresh()
+        return self.ledger.runs.label_values(self._id(run), name, keys=keys, limit=limit)
+
+    def merged(
+        self,
+        runs: RunRef | Sequence[RunRef],
+        *names: str,
+        labels: Mapping[str, str | None] | None = None,
+        sort: Sequence[Literal["step", "time", "series"]] = ("step",),
+        descending: bool = False,
+        first_step: int | None = None,
+        last_step: int | None = None,
+        limit: int = 1000,
+    ) -> Compared:
+        """Points of metrics of some runs in one order.
+
+        Args:
+            runs: The runs.
+            names: Metrics, at least one.
+            labels: What a series must have: a label with this value, or with any where the value is None.
+            sort: What comes first in the order.
+            descending: Whether the greatest comes first.
+            first_step: The least step.
+            last_step: The greatest step, included.
+            limit: Most points.
+
+        Raises:
+            Invalid: There is no metric, or a value was refused.
+            NotFound: There is no such run.
+            Conflict: Several runs fit.
+            TooLarge: More than 10 million points would have to be sorted.
+        """
+        self.refresh()
+        several = [runs] if isinstance(runs, RunRef) else runs
+        ids = [self._id(run) for run in several]
+        asked = [
+            SeriesQuery.make(run_id=run_id, name=name, labels=dict(labels or {}))
+            for run_id in ids
+            for name in names
+        ]
+        bounds = {"first_step": first_step, "last_step": last_step}
+        query = CompareQuery.make(
+            series=asked, sort=tuple(sort), descending=descending, limit=limit, **bounds
+        )
+        return self.ledger.runs.compare(query)
+
     # Console and media
 
     def lines(self, run: RunRef, *names: str, tail: int | None = None) -> Iterable[LoggedLine]:
@@ -316,6 +382,69 @@ class Archive:
         """Add tags to a run and take others away; raises as :meth:`edit`."""
         return self.edit(run, add_tags=tags, remove_tags=remove)
 
+    def move(self, run: RunRef, folder: str) -> Run:
+        """Move a run into the folder at a path, which is made when it is missing, or by ``/`` to the root.
+
+        Raises:
+            Invalid: It is no path of a folder.
+            NotFound: There is no such run.
+            Conflict: Several runs fit.
+        """
+        self.refresh()
+        run_id = self._id(run)
+        if not folder.strip("/"):
+            return self.ledger.runs.edit(RunEdit.make(run_id=run_id, clear=("folder_id",)))
+        place = self.ledger.folders.make(folder)
+        return self.ledger.runs.edit(RunEdit.make(run_id=run_id, folder_id=place.id))
+
+    def annotate(
+        self,
+        run: RunRef,
+        text: str,
+        metadata: Mapping[str, Any] | None = None,
+        *,
+        at: datetime.datetime | None = None,
+    ) -> Annotation:
+        """Note something about a run.
+
+        Args:
+            run: The run.
+            text: What is noted.
+            metadata: Data beside it.
+            at: The moment that is meant; without a time zone it is UTC. None means now.
+
+        Raises:
+            Invalid: There is no text.
+            NotFound: There is no such run.
+            Conflict: Several runs fit.
+        """
+        self.refresh()
+        moment = at.replace(tzinfo=datetime.UTC) if at is not None and at.tzinfo is None else at
+        request = AnnotationRequest.make(
+            id=new_id(), run_id=self._id(run), text=text, metadata=dict(metadata or {}), at=moment
+        )
+        return self.ledger.runs.add_annotation(request)
+
+    def annotations(
+        self,
+        run: RunRef,
+        *,
+        since: datetime.datetime | None = None,
+        until: datetime.datetime | None = None,
+    ) -> tuple[Annotation, ...]:
+        """What was noted about a run, in that order; of the moments from ``since`` to ``until``.
+
+        Raises:
+            NotFound: There is no such run.
+            Conflict: Several runs fit.
+        """
+        self.refresh()
+        run_id = self._id(run)
+        bounds = {"since": _seconds(since), "until": _seconds(until)}
+        return tuple(
+            every(lambda cursor: self.ledger.runs.annotations(run_id, limit=1000, cursor=cursor, **bounds))
+        )
+
     def remove(self, run: RunRef) -> Run:
         """Remove a run with all it logged; answers what it was.
 
@@ -369,6 +498,13 @@ class Archive:
         several = [runs] if isinstance(runs, RunRef) else runs
         found = list({run.id: run for run in map(self._run, several)}.values())
         return exported(self.ledger.runs, path, found, names, form=format, replace=replace)
+
+
+def _seconds(at: datetime.datetime | None) -> float | None:
+    """Seconds since 1970 of a moment, which without a time zone is UTC."""
+    if at is None:
+        return None
+    return (at if at.tzinfo else at.replace(tzinfo=datetime.UTC)).timestamp()
 
 
 def _joined(parts: Sequence[Curve]) -> Curve:

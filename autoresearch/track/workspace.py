@@ -52,6 +52,7 @@ from autoresearch.track.whoami import present_actor
 
 if TYPE_CHECKING:
     from autoresearch.track.archive import Archive
+    from autoresearch.track.folder_tree import FolderTree
 
 __all__ = ["Workspace"]
 
@@ -479,6 +480,13 @@ class Workspace:
         from autoresearch.track.archive import Archive
 
         return Archive(self.ledger, self.name, refresh=self.recover)
+
+    @property
+    def folders(self) -> FolderTree:
+        """The folders in which runs of any project lie."""
+        from autoresearch.track.folder_tree import FolderTree
+
+        return FolderTree(self.ledger, refresh=self.recover)
 
     # Artifacts
 
