@@ -19,16 +19,17 @@ import uvicorn
 from autoresearch.ledger.access.service import Access, Caller
 from autoresearch.ledger.local.ledger import LocalLedger
 from autoresearch.records.access import KeyRequest, Scope
+from autoresearch.server.compat import goodseed, syvain, syvain_metrics
 from autoresearch.server.compat.calls import Table
 from autoresearch.server.compat.faces import Faces
-from autoresearch.server.compat.goodseed import RULES
 
 
 class Host:
     """What the faces need of a server."""
 
-    def __init__(self, home: Path) -> None:
-        self._store = LocalLedger.open(home)
+    def __init__(self, home: Path, database: str | None) -> None:
+        where = home / "ledger.sqlite" if database is None else database
+        self._store = LocalLedger.connect(where, home / "objects")
         self.access = Access(self._store.database)
 
     def keys(self, organization: str, *scopes: Scope) -> list[str]:
@@ -106,13 +107,13 @@ class Server:
 
 
 @contextmanager
-def serving(home: Path) -> Iterator[Server]:
-    """A server over the store in a folder, while the block lasts."""
-    host = Host(home)
+def serving(home: Path, database: str | None = None) -> Iterator[Server]:
+    """A server over the store in a folder, with its rows in another database where one is named, while the block lasts."""
+    host = Host(home, database)
     own, reading = host.keys("acme", "write", "read")
     (stranger,) = host.keys("others", "write")
     keys = {"own": own, "reading": reading, "stranger": stranger}
-    app = Faces(host, Table(RULES))
+    app = Faces(host, Table((*goodseed.RULES, *syvain.RULES, *syvain_metrics.RULES)))
     config = uvicorn.Config(app, lifespan="off", log_level="warning", ws="none", timeout_graceful_shutdown=5)
     server = uvicorn.Server(config)
     begun = threading.Event()

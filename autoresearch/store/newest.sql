@@ -338,7 +338,7 @@ CREATE TABLE runs (
 	started_at BIGINT NOT NULL, 
 	ended_at BIGINT, 
 	heartbeat_at BIGINT NOT NULL, 
-	recorded_at BIGINT NOT NULL, folder_id TEXT, content TEXT, 
+	recorded_at BIGINT NOT NULL, folder_id TEXT, content TEXT, patient BIGINT, error_name TEXT, changed_at BIGINT, 
 	PRIMARY KEY (organization, id)
 );
 CREATE INDEX runs_by_experiment ON runs (organization, experiment_id);
@@ -647,4 +647,26 @@ CREATE TABLE uploads (
 	touched_at BIGINT NOT NULL, 
 	PRIMARY KEY (organization, id)
 );
-INSERT INTO alembic_version VALUES ('0008');
+CREATE TABLE metric_events (
+	organization VARCHAR NOT NULL, 
+	run_id VARCHAR NOT NULL, 
+	event_id VARCHAR NOT NULL, 
+	seq BIGINT NOT NULL, 
+	series BIGINT NOT NULL, 
+	at_step BIGINT NOT NULL, 
+	step BIGINT, 
+	value DOUBLE NOT NULL, 
+	client_ms BIGINT NOT NULL, 
+	server_ms BIGINT NOT NULL, 
+	PRIMARY KEY (organization, run_id, event_id)
+);
+CREATE INDEX metric_events_by_series ON metric_events (organization, run_id, series, seq);
+CREATE UNIQUE INDEX metric_events_by_seq ON metric_events (organization, run_id, seq);
+CREATE TABLE series_metadata (
+	organization VARCHAR NOT NULL, 
+	run_id VARCHAR NOT NULL, 
+	series BIGINT NOT NULL, 
+	metadata TEXT NOT NULL, 
+	PRIMARY KEY (organization, run_id, series)
+);
+INSERT INTO alembic_version VALUES ('0009');

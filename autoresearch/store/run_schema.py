@@ -70,6 +70,9 @@ runs = sa.Table(
     moment("recorded_at"),
     text("folder_id", null=True),
     text("content", null=True),
+    whole("patient", null=True),
+    text("error_name", null=True),
+    moment("changed_at", null=True),
     sa.Index("runs_by_number", "organization", "project", "number", unique=True),
     sa.Index("runs_by_seq", "organization", "seq", unique=True),
     sa.Index("runs_by_state", "organization", "project", "state", "number"),
@@ -77,7 +80,11 @@ runs = sa.Table(
     sa.Index("runs_by_name", "organization", "project", "name"),
     sa.Index("runs_by_folder", "organization", "folder_id", "seq"),
 )
-"""``content`` is the key of the request that made the run; NULL when its journal did."""
+"""``content`` is the key of the request that made the run; NULL when its journal did.
+
+``patient`` is 1 for a run that does not count as crashed for its silence: its client gives no signs of life. ``error_name`` is what
+``error`` begins with, where the client told name and detail apart. ``changed_at`` is when the row changed last, NULL for never.
+"""
 
 folders = sa.Table(
     "folders",

@@ -35,7 +35,7 @@ _UNKNOWN = (
         "exit_code",
         "error",
     ),
-    "ended_at",
+    *("ended_at", "patient", "error_name", "changed_at"),
 )
 
 _LAST_MEDIA = sa.select(sa.func.max(run_schema.media.c.seq).label("seq")).where(
@@ -126,6 +126,7 @@ class Draft:
             environment["notices"] = [str(notice)[:1000] for notice in dict.fromkeys(self.notices)]
             del environment["notices"][_MOST_NOTICES:]
         values = {**self.values, "environment": environment, "processes": self.processes}
+        values["changed_at"] = self.unit.now
         del values["id"]
         self.unit.rows.update(run_schema.runs, {"id": self.id}, **values)
 

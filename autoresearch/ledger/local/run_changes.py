@@ -14,7 +14,9 @@ from autoresearch.ledger.local.unit import Unit
 from autoresearch.records.run import FinishRequest, RunEdit
 from autoresearch.research import processes
 from autoresearch.store import run_schema
+from autoresearch.store.event_schema import metric_events, series_metadata
 from autoresearch.store.points import Points
+from autoresearch.store.tagged_schema import tagged_configs
 
 __all__ = ["edit", "finish", "remove"]
 
@@ -91,6 +93,8 @@ def remove(unit: Unit, run_id: str) -> None:
     Points(sql.connection, sql.organization).remove(run_id)
     unit.rows.delete(run_schema.media, run_id=run_id)
     unit.rows.delete(run_schema.run_annotations, run_id=run_id)
+    for table in (tagged_configs, metric_events, series_metadata):
+        unit.rows.delete(table, run_id=run_id)
     unit.rows.delete(run_schema.runs, id=run_id)
     before = {"number": row["number"], "name": row["name"], "state": row["state"]}
     unit.event("run.removed", run_id, project=row["project"], before=before)

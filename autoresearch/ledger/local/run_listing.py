@@ -21,7 +21,7 @@ from autoresearch.research import matching
 from autoresearch.store import run_schema
 from autoresearch.store.rows import Row
 
-__all__ = ["find", "in_folder", "listed", "one", "row_of"]
+__all__ = ["find", "in_folder", "listed", "one", "row_of", "some"]
 
 _r = run_schema.runs.c
 _MINE = (_r.organization == sa.bindparam("organization"),)
@@ -85,6 +85,11 @@ def one(unit: Unit, run_id: str) -> Run:
     if not rows:
         raise _missing(run_id)
     return run_views.runs(unit, rows)[0]
+
+
+def some(unit: Unit, run_ids: Sequence[str]) -> tuple[Run, ...]:
+    """Runs by their ids, at most 500 of them, in any order; those that are not there are left out."""
+    return run_views.runs(unit, unit.rows.tuples(_SOME, ids=list(run_ids)))
 
 
 def _missing(run_id: str) -> NotFound:

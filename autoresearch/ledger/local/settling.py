@@ -48,7 +48,7 @@ def _runs(scope: str, *, silent: bool) -> sa.Select[Any]:
     found = sa.select(_r.id).where(_r.organization == sa.bindparam("organization"))
     if silent:
         heard = signs.where(_w.updated_at >= sa.bindparam("since", type_=sa.Double()))
-        found = found.where(_r.state == "running", ~heard.exists())
+        found = found.where(_r.state == "running", _r.patient.is_(None), ~heard.exists())
     else:
         mark = sa.type_coerce(_r.heartbeat_at, sa.BigInteger) / 1e6 + 0.001
         found = found.where(_r.state == "crashed", _r.silent, signs.where(_w.updated_at > mark).exists())

@@ -71,7 +71,7 @@ class Unnumbered:
     def open(self, run_id: str, body: Mapping[str, Any], at: float) -> Run:
         """A run, begun with what ``body`` says when it is not there; else it stays what it is."""
         writer = self.writer(run_id)
-        with self._ledger.write() as unit:
+        with self._ledger.write(run=run_id) as unit:
             if ingest.position(*_place(unit), writer) == 0:
                 tell(unit, run_id, writer, [{"op": "open", **body}], at)
         return self._ledger.runs.run(run_id)
@@ -95,7 +95,7 @@ class Unnumbered:
         Raises:
             NotFound: There is no such run.
         """
-        with self._ledger.write() as unit:
+        with self._ledger.write(run=run_id) as unit:
             row_of(unit, run_id)
             found = run_reading.points(unit)
             known = _known(found, run_id)
@@ -110,7 +110,7 @@ class Unnumbered:
         Raises:
             NotFound: There is no such run.
         """
-        with self._ledger.write() as unit:
+        with self._ledger.write(run=run_id) as unit:
             row_of(unit, run_id)
             ingest.beat(*_place(unit), run_id, self.writer(run_id))
 
@@ -121,7 +121,7 @@ class Unnumbered:
             NotFound: There is no such run.
         """
         self._ledger.runs.settle({"id": run_id})
-        with self._ledger.write() as unit:
+        with self._ledger.write(run=run_id) as unit:
             row, writer = row_of(unit, run_id), self.writer(run_id)
             tell(unit, run_id, writer, state_messages(row, writer, state, at), at)
 
@@ -293,12 +293,17 @@ def _fresh_entries(points: Points, known: Mapping[tuple[str, _Key], SeriesRow], 
 
 
 def _rows(numbers: Sequence[Number], first: int) -> tuple[list[Rows], int]:
-    """Columns: what has the same step, time and labels is one record."""
-    records: dict[tuple[Labels, int, float], dict[str, float]] = {}
+    """Columns: what has the same step, time and labels is one record, unless a name would be there twice."""
+    last: dict[tuple[Labels, int, float], dict[str, float]] = {}
+    records: list[tuple[Labels, int, float, dict[str, float]]] = []
     for each in numbers:
-        records.setdefault((each.labels, each.step, each.time), {})[each.name] = each.value
+        place = each.labels, each.step, each.time
+        if place not in last or each.name in last[place]:
+            last[place] = {}
+            records.append((*place, last[place]))
+        last[place][each.name] = each.value
     groups: dict[tuple[Labels, tuple[str, ...]], list[tuple[int, int, float, list[float]]]] = {}
-    for sequence, ((labels, step, time), values) in enumerate(records.items(), first):
+    for sequence, (labels, step, time, values) in enumerate(records, first):
         names = tuple(sorted(values))
         record = sequence, step, time, [values[name] for name in names]
         groups.setdefault((labels, names), []).append(record)

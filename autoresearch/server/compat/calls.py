@@ -109,7 +109,7 @@ class Rule:
     Attributes:
         method: Verb.
         pattern: Path below ``/api/v1/``, such as ``runs/{id}/paths``; ``{name:rest}`` takes all segments that are left.
-        right: What the caller must be allowed; the names may have the run as ``id``.
+        right: What the caller must be allowed; None for whoever has a key. The names have the run as ``id`` where it is known.
         limit: Most bytes of a body, unpacked.
         once: A repeated ``idempotency-key`` gets the answer that it got.
         data: Whether answers go into the envelope ``{"data", "error"}``.
@@ -118,7 +118,7 @@ class Rule:
     method: str
     pattern: str
     handler: Callable[[Call], Answer]
-    right: Action = "read"
+    right: Action | None = "read"
     limit: int = 4 * _MEBIBYTE
     once: bool = False
     data: bool = False

@@ -12,7 +12,7 @@ import numpy as np
 
 from autoresearch.ledger.local.tagged import Tagged
 from autoresearch.ledger.local.unnumbered import Entry, Number
-from autoresearch.records.base import canonical_json
+from autoresearch.records.typed import config_of_text, text_of_config
 from autoresearch.series.curve import number_out
 
 if TYPE_CHECKING:
@@ -30,10 +30,7 @@ __all__ = [
     "words",
 ]
 
-_EXACT = 2**53
 _LONGEST_PATH = 1000
-_MOST_DIGITS = 4000
-_SPELLED = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
 
 
 def storable(text: str) -> str:
@@ -42,24 +39,11 @@ def storable(text: str) -> str:
 
 
 def json_value(value: Tagged) -> Any:
-    """The JSON form of a typed value; what does not fit its type is its text."""
-    tag, text = value.tag, value.value
+    """A typed value in the form in which a configuration keeps it; what does not fit its type is its text."""
     try:
-        if tag == "null":
-            return None
-        if tag == "bool" and text.lower() in {"true", "false"}:
-            return text.lower() == "true"
-        if tag == "int" and len(text) < _MOST_DIGITS:
-            number = int(text)
-            return number if abs(number) <= _EXACT else text
-        if tag == "float":
-            real = float(text)
-            return real if math.isfinite(real) else _SPELLED[str(real)]
-        if tag == "string_set":
-            return words(text)
-    except ValueError:
-        pass
-    return text
+        return config_of_text(value.tag, value.value)
+    except (ValueError, RecursionError):
+        return value.value
 
 
 def words(text: str) -> list[str]:
@@ -68,34 +52,24 @@ def words(text: str) -> list[str]:
     Raises:
         ValueError: It is none.
     """
-    found = json.loads(text) if len(text) < _EXACT else None
+    found = json.loads(text)
     if not isinstance(found, list) or not all(isinstance(item, str) for item in found):
         raise ValueError("not a list of strings")
     return found
 
 
 def tagged_value(value: Any) -> Tagged:
-    """A JSON value of ours as a typed one."""
-    if value is None:
-        return Tagged("null", "")
-    if isinstance(value, bool):
-        return Tagged("bool", "true" if value else "false")
-    if isinstance(value, int):
-        return Tagged("int", str(value))
-    if isinstance(value, float):
-        return Tagged("float", str(value))
-    if isinstance(value, str):
-        return Tagged("str", value)
+    """A value of a configuration as a typed one; a list of text is a set."""
     if isinstance(value, list) and value and all(isinstance(item, str) for item in value):
         return Tagged("string_set", json.dumps(sorted(value)))
-    return Tagged("str", canonical_json(value).decode())
+    return Tagged(*text_of_config(value))
 
 
 def flat(values: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
     """Paths and values of a nested mapping."""
     for name, value in values.items():
         path = f"{before}{name}"
-        if isinstance(value, dict) and value:
+        if isinstance(value, dict) and value and text_of_config(value)[0] == "str":
             yield from flat(value, f"{path}/")
         else:
             yield path, value

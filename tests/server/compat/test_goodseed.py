@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import datetime
 import json
 import math
 import os
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 
 from autoresearch.records.run import Run, RunQuery
+from autoresearch.records.typed import config_value
 from tests.compat_server import Server, serving
 from tests.network import Network, lost_answer
 from tests.run_batches import Writer
@@ -176,7 +178,10 @@ def test_what_was_logged_is_read_back_through_a_read_only_run(server: Server, tm
     assert [each["step"] for each in window["raw_points"]] == [1, 2, 3]
     assert nothing["raw_points"] == []
     config = only(server).config
-    assert (config["nan"], config["inf"], config["set"]) == ("NaN", "-Infinity", ["a", "b"])
+    assert (config["text"], config["float"], config["none"]) == ("ü \u2028 ☃", 0.1, None)
+    typed_here = {name: config_value(config[name]) for name in ("int", "inf", "set", "when")}
+    when = datetime.datetime(2025, 1, 2, 3, 4, 5, tzinfo=datetime.UTC)
+    assert typed_here == {"int": 12345678901234567890, "inf": -math.inf, "set": {"a", "b"}, "when": when}
 
 
 def test_a_resumed_run_runs_again_and_keeps_its_name(server: Server, tmp_path: Path) -> None:
