@@ -53,6 +53,7 @@ class Settings:
         system_metrics: Whether a run measures the machine.
         system_interval: Seconds between two of these measurements, at least 1.
         writer_id: Id of this process among the writers of a run, or None for a random one.
+        max_blob_bytes: Bytes of the largest blob that a server takes.
         objects_url: Where a server keeps bytes, such as ``s3://bucket/prefix``, or None for the home.
         experiment: Experiment that a run started here belongs to.
         run_id: Run that a process started here joins.
@@ -76,6 +77,7 @@ class Settings:
         self.system_metrics = _flag(env, "SYSTEM_METRICS", default=True)
         self.system_interval = max(1.0, _seconds(env, "SYSTEM_INTERVAL", 15.0))
         self.writer_id = _first(env, "WRITER_ID", _OURS)
+        self.max_blob_bytes = _whole(env, "MAX_BLOB_BYTES", 64 * 1024**3)
         self.objects_url = _first(env, "OBJECTS_URL", _OURS)
         self.experiment = _first(env, "EXPERIMENT", _OURS)
         self.run_id = _first(env, "RUN_ID", _OURS)

@@ -84,15 +84,28 @@ class AsyncClient(AsyncCalls):
         operation = OPERATIONS[name]
         return answer_of(operation, await self.send(prepare(operation, given), timeout=timeout))
 
-    async def send(self, request: Prepared, *, timeout: float | None = None) -> Reply:
+    async def send(
+        self,
+        request: Prepared,
+        *,
+        timeout: float | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Reply:
         """Send a request, again where that may help; answers the last reply, which may be an error.
+
+        Args:
+            request: What to send.
+            timeout: Seconds, in place of the client's own.
+            headers: Further ones.
 
         Raises:
             RequestError: There was no answer, or one that says to try again each time.
         """
-        headers = {} if request.content is None else {"Content-Type": request.media_type}
+        said = dict(headers or {})
+        if request.content is not None:
+            said["Content-Type"] = request.media_type
         if request.method in {"POST", "PATCH"}:
-            headers["Idempotency-Key"] = new_id()
+            said["Idempotency-Key"] = new_id()
         retries = Retries(self._tries)
         while True:
             try:
@@ -101,7 +114,7 @@ class AsyncClient(AsyncCalls):
                     request.path,
                     params=request.query,
                     content=request.content,
-                    headers=headers,
+                    headers=said,
                     timeout=httpx.USE_CLIENT_DEFAULT if timeout is None else timeout,
                 )
             except httpx.HTTPError as error:

@@ -13,10 +13,12 @@ from autoresearch.records.goal import Budget, Constraint, GoalRequest
 __all__ = [
     "About",
     "BlobOut",
+    "BlobsOut",
     "Brief",
     "DigestsOut",
     "DigestsPost",
     "ExperimentPost",
+    "FilePost",
     "Health",
     "Ingested",
     "JudgedPost",
@@ -27,6 +29,8 @@ __all__ = [
     "TreeEntryOut",
     "TreeOut",
     "TreePost",
+    "UploadOut",
+    "UploadPost",
     "WriterPosition",
     "as_goal",
 ]
@@ -226,6 +230,53 @@ class BlobOut(BaseModel):
 
     digest: str
     size: int
+
+
+class BlobsOut(BaseModel):
+    """Stored blobs, in the order in which they came."""
+
+    blobs: list[BlobOut]
+
+
+class UploadPost(Request):
+    """Begin to send a large blob: its sha256 and its size in bytes."""
+
+    digest: Digest
+    size: Count
+
+
+class UploadOut(BaseModel):
+    """An upload; the next part begins at ``received``.
+
+    Attributes:
+        id: Empty when the bytes were sent before, and nothing is to be done.
+    """
+
+    id: str
+    digest: str
+    size: int
+    received: int
+
+
+class FilePost(Request):
+    """Log a file that lies elsewhere.
+
+    Attributes:
+        uri: Where it lies; nobody reads it there.
+        path: Its name in the version; the last part of the address when left out.
+    """
+
+    id: Id | None = None
+    project: Name
+    artifact: Name
+    uri: Line
+    digest: Digest
+    size: Count
+    path: Line | None = None
+    type: Line = "file"
+    produced_by: Id | None = None
+    metadata: JsonObject = Field(default_factory=dict)
+    description: Text = ""
 
 
 class WriterPosition(BaseModel):

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from autoresearch.protocol import (
+    operations_blobs,
     operations_folders,
     operations_hand,
     operations_research,
@@ -23,6 +24,7 @@ __all__ = ["GROUPS", "OPERATIONS", "by_call"]
 
 GROUPS: Mapping[str, tuple[Operation, ...]] = {
     "hand": operations_hand.ROWS,
+    "blobs": operations_blobs.ROWS,
     "research": operations_research.ROWS,
     "things": operations_things.ROWS,
     "runs": operations_runs.ROWS,

@@ -9,6 +9,7 @@ from pathlib import Path
 from autoresearch.ledger.access.service import Access
 from autoresearch.ledger.local.ledger import LocalLedger
 from autoresearch.server.state import Limits, State
+from autoresearch.settings import Settings
 
 __all__ = ["opened"]
 
@@ -18,12 +19,19 @@ def opened(home: Path, *, limits: Limits | None = None) -> Iterator[State]:
     """The state of a server, its store opened and migrated; closed at the end of the block.
 
     Args:
-        home: Folder of the embedded store.
+        home: Folder of the store, of what of it AUTORESEARCH_DATABASE_URL and AUTORESEARCH_OBJECTS_URL put nowhere else.
         limits: What one request may ask for.
 
     Raises:
+        Invalid: A setting is off.
         StoreError: The store cannot be used.
+        Unavailable: It cannot be reached.
     """
-    with LocalLedger.open(home) as ledger:
+    settings = Settings()
+    with LocalLedger.connect(
+        settings.database_url or home / "ledger.sqlite", settings.objects_url or home / "objects"
+    ) as ledger:
+        ledger.store.check()
         access = Access(ledger.database)
-        yield State(database=ledger.database, objects=ledger.store, access=access, limits=limits or Limits())
+        limits = limits or Limits(upload=settings.max_blob_bytes)
+        yield State(database=ledger.database, objects=ledger.store, access=access, limits=limits)

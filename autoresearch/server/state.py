@@ -27,10 +27,14 @@ class Limits:
 
     Attributes:
         body: Bytes of an ordinary body, after decompression.
+        blob: Bytes of a blob that is sent at once; larger ones come in parts.
+        upload: Bytes of a blob that comes in parts.
         threads: Operations on the store at once; more wait.
     """
 
     body: int = 16 * 1024 * 1024
+    blob: int = 1024**3
+    upload: int = 64 * 1024**3
     threads: int = 16
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from autoresearch.client.async_calls.blobs import AsyncBlobsCalls
 from autoresearch.client.async_calls.folders import AsyncFoldersCalls
 from autoresearch.client.async_calls.hand import AsyncHandCalls
 from autoresearch.client.async_calls.research import AsyncResearchCalls
@@ -11,5 +12,7 @@ from autoresearch.client.async_calls.things import AsyncThingsCalls
 __all__ = ["AsyncCalls"]
 
 
-class AsyncCalls(AsyncHandCalls, AsyncResearchCalls, AsyncThingsCalls, AsyncRunsCalls, AsyncFoldersCalls):
+class AsyncCalls(
+    AsyncHandCalls, AsyncBlobsCalls, AsyncResearchCalls, AsyncThingsCalls, AsyncRunsCalls, AsyncFoldersCalls
+):
     """Every call of the API."""

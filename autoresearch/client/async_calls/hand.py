@@ -7,10 +7,7 @@ from typing import Any, Literal
 from autoresearch.client.caller import AsyncCaller
 from autoresearch.protocol.forms import (
     About,
-    BlobOut,
     Brief,
-    DigestsOut,
-    DigestsPost,
     ExperimentPost,
     Health,
     Ingested,
@@ -116,21 +113,6 @@ class AsyncHandCalls(AsyncCaller):
         answer: TreeDifference = await self.call(
             "compare_trees", {"experiment_id": experiment_id, "other_id": other_id}
         )
-        return answer
-
-    async def missing_blobs(self, body: DigestsPost) -> DigestsOut:
-        """Which of these digests are not stored for this organization."""
-        answer: DigestsOut = await self.call("missing_blobs", {"body": body})
-        return answer
-
-    async def put_blob(self, content: bytes, *, digest: str | None = None) -> BlobOut:
-        """Store the bytes of one blob; the server computes the digest itself."""
-        answer: BlobOut = await self.call("put_blob", {"content": content, "digest": digest})
-        return answer
-
-    async def get_blob(self, digest: str) -> bytes:
-        """The bytes of a digest."""
-        answer: bytes = await self.call("get_blob", {"digest": digest})
         return answer
 
     async def ingest(self, content: bytes) -> Ingested:

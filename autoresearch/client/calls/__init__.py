@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from autoresearch.client.calls.blobs import BlobsCalls
 from autoresearch.client.calls.folders import FoldersCalls
 from autoresearch.client.calls.hand import HandCalls
 from autoresearch.client.calls.research import ResearchCalls
@@ -11,5 +12,5 @@ from autoresearch.client.calls.things import ThingsCalls
 __all__ = ["Calls"]
 
 
-class Calls(HandCalls, ResearchCalls, ThingsCalls, RunsCalls, FoldersCalls):
+class Calls(HandCalls, BlobsCalls, ResearchCalls, ThingsCalls, RunsCalls, FoldersCalls):
     """Every call of the API."""

@@ -7,10 +7,7 @@ from typing import Any, Literal
 from autoresearch.client.caller import Caller
 from autoresearch.protocol.forms import (
     About,
-    BlobOut,
     Brief,
-    DigestsOut,
-    DigestsPost,
     ExperimentPost,
     Health,
     Ingested,
@@ -116,21 +113,6 @@ class HandCalls(Caller):
         answer: TreeDifference = self.call(
             "compare_trees", {"experiment_id": experiment_id, "other_id": other_id}
         )
-        return answer
-
-    def missing_blobs(self, body: DigestsPost) -> DigestsOut:
-        """Which of these digests are not stored for this organization."""
-        answer: DigestsOut = self.call("missing_blobs", {"body": body})
-        return answer
-
-    def put_blob(self, content: bytes, *, digest: str | None = None) -> BlobOut:
-        """Store the bytes of one blob; the server computes the digest itself."""
-        answer: BlobOut = self.call("put_blob", {"content": content, "digest": digest})
-        return answer
-
-    def get_blob(self, digest: str) -> bytes:
-        """The bytes of a digest."""
-        answer: bytes = self.call("get_blob", {"digest": digest})
         return answer
 
     def ingest(self, content: bytes) -> Ingested:

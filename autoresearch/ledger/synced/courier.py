@@ -11,10 +11,10 @@ from typing import Any
 
 from autoresearch.errors import AutoresearchError, Conflict, Unauthorized, Unavailable
 from autoresearch.ledger.base import Ledger
+from autoresearch.ledger.pushing import push
 from autoresearch.ledger.synced import saying
 from autoresearch.ledger.synced.mirror import Mirror
 from autoresearch.ledger.synced.naming import blobs_of, renamed
-from autoresearch.ledger.synced.objects import push
 from autoresearch.ledger.synced.outbox import Change, Outbox
 from autoresearch.protocol.statuses import error_of
 

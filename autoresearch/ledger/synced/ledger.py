@@ -11,11 +11,12 @@ from typing import Any
 from autoresearch.errors import AutoresearchError, Conflict, Invalid, NotFound, Unauthorized
 from autoresearch.ledger.base import Ledger, Runs, Snapshots
 from autoresearch.ledger.local.ledger import LocalLedger
+from autoresearch.ledger.pushing import push
 from autoresearch.ledger.synced import saying
 from autoresearch.ledger.synced.courier import Courier, is_away
 from autoresearch.ledger.synced.mirror import Mirror
 from autoresearch.ledger.synced.naming import provisional
-from autoresearch.ledger.synced.objects import MirroredObjects, push
+from autoresearch.ledger.synced.objects import MirroredObjects
 from autoresearch.ledger.synced.outbox import Outbox
 from autoresearch.records.experiment import Actor
 from autoresearch.records.frontier import Frontier
@@ -62,7 +63,7 @@ class SyncedLedger(Ledger):
         self.home = home
         self.remote = remote
         self.objects = MirroredObjects(home / "objects", remote.objects)
-        self.local = LocalLedger(Database(home / "ledger.sqlite"), self.objects, actor=actor)
+        self.local = LocalLedger(Database(home / "ledger.sqlite"), self.objects, actor=actor, trusted=True)
         self.outbox = Outbox(home / "outbox.sqlite")
         self.trouble: AutoresearchError | None = None
         self._mirror = Mirror(self.local, self.outbox)

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from autoresearch.errors import NotFound
 from autoresearch.store.blobs import Blobs
 from autoresearch.store.objects import Objects
+from autoresearch.store.streams import joined
 
-__all__ = ["MirroredObjects", "push"]
-
-
-def push(local: Blobs, remote: Blobs, digests: Iterable[str]) -> None:
-    """Bring blobs to the server that are here and not there; what is not here was stored by another machine, or not kept."""
-    missing = remote.missing(digests) if digests else ()
-    if missing:
-        remote.put_many(local.get(digest) for digest in sorted(missing) if local.has(digest))
+__all__ = ["MirroredObjects"]
 
 
 class MirroredObjects(Objects):
@@ -47,5 +41,5 @@ class MirroredObjects(Objects):
         return super().size(digest)
 
     def _fetch(self, digest: str) -> None:
-        if not self.has(digest) and self.put(self._remote.get(digest)) != digest:
+        if not self.has(digest) and self.put_file(joined(self._remote.chunks(digest))) != digest:
             raise NotFound(f"Object {digest} is not stored.")

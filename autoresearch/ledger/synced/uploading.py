@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 from autoresearch.errors import AutoresearchError, Conflict, NotFound, Unauthorized
 from autoresearch.ledger.base import Ledger, every
 from autoresearch.ledger.local.ledger import LocalLedger
+from autoresearch.ledger.pushing import push
 from autoresearch.ledger.synced.courier import is_away
 from autoresearch.ledger.synced.naming import blobs_of
-from autoresearch.ledger.synced.objects import push
 from autoresearch.ledger.synced.outbox import Outbox
 from autoresearch.records.artifact import RefRequest, Version, VersionRequest
 from autoresearch.records.experiment import (

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from autoresearch.errors import Conflict, NotFound
 from autoresearch.ledger.base import every
-from autoresearch.ledger.synced.objects import push
+from autoresearch.ledger.pushing import push
 from autoresearch.ledger.synced.uploading import Line
 from autoresearch.records.folder import AnnotationRequest
 from autoresearch.records.run import LoggedLine, Run, RunEdit, SeriesInfo
