@@ -16,8 +16,7 @@ __all__ = ["LEFT_OUT", "canonical", "equal", "labels_of", "metadata_of"]
 LEFT_OUT = "…"
 """The label that stands for metadata which is too long for labels; its value is a digest of all of it."""
 
-_ROOM = 2200
-_LEAST = 300
+_ROOM = 1400
 
 
 def canonical(metadata: Any) -> str:
@@ -25,22 +24,20 @@ def canonical(metadata: Any) -> str:
     return json.dumps(metadata, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
-def labels_of(metadata: Mapping[str, Any], *, beside: str) -> tuple[tuple[tuple[str, str], ...], bool]:
-    """Labels, and whether they hold everything.
+def labels_of(metadata: Mapping[str, Any]) -> tuple[tuple[tuple[str, str], ...], bool]:
+    """Labels, and whether they hold everything: the store takes about 1,400 bytes of their JSON form.
 
     Args:
         metadata: What is to be told; its texts have neither NUL nor lone surrogates.
-        beside: The name of the series: an index holds both, and has only so much room.
     """
     labels = {key: _label(value) for key, value in metadata.items()}
-    room = max(_LEAST, _ROOM - len(beside.encode()))
-    if len(json.dumps(labels)) <= room:
+    if len(json.dumps(labels)) <= _ROOM:
         return tuple(sorted(labels.items())), LEFT_OUT not in labels
     digest = hashlib.sha256(canonical(metadata).encode()).hexdigest()
     kept, size = {LEFT_OUT: digest}, 100
     for key, value in sorted(labels.items()):
         size += len(json.dumps({key: value}))
-        if size <= room and key != LEFT_OUT:
+        if size <= _ROOM and key != LEFT_OUT:
             kept[key] = value
     return tuple(sorted(kept.items())), False
 

@@ -36,6 +36,6 @@ series_metadata = sa.Table(
     organization(),
     key("run_id"),
     key("series", sa.BigInteger),
-    text("metadata"),
+    text("said"),
 )
-"""Metadata of series that is too long for labels, as canonical JSON."""
+"""Name and metadata of series whose own name or labels have no room for them: both in a list, as JSON."""

@@ -666,7 +666,7 @@ CREATE TABLE series_metadata (
 	organization VARCHAR NOT NULL, 
 	run_id VARCHAR NOT NULL, 
 	series BIGINT NOT NULL, 
-	metadata TEXT NOT NULL, 
+	said TEXT NOT NULL, 
 	PRIMARY KEY (organization, run_id, series)
 );
 INSERT INTO alembic_version VALUES ('0009');

@@ -17,6 +17,7 @@ from autoresearch.ledger.local.unnumbered import Number, append
 from autoresearch.records.ids import derived_id
 from autoresearch.research.metadata import canonical, labels_of, metadata_of
 from autoresearch.series.batch import Labels
+from autoresearch.series.fitting import fitting
 from autoresearch.store.event_schema import metric_events, series_metadata
 
 if TYPE_CHECKING:
@@ -60,10 +61,11 @@ class Event(NamedTuple):
 
 
 class Series(NamedTuple):
-    """A series with its metadata."""
+    """A series with its whole name and metadata, also where the row has them shortened."""
 
     run_id: str
     row: SeriesRow
+    name: str
     metadata: Mapping[str, Any]
 
 
@@ -118,12 +120,13 @@ class Events:
         with self._ledger.runs.reading(points_of=[run_id], id=run_id) as unit:
             row_of(unit, run_id)
             long = {
-                row["series"]: json.loads(row["metadata"])
+                row["series"]: json.loads(row["said"])
                 for row in unit.rows.list(series_metadata, order="series", run_id=run_id)
             }
             rows = run_reading.points(unit).catalog([run_id], kind="metric")
-        found = (Series(run_id, row, long.get(row.id) or metadata_of(row.labels)) for row in rows)
-        return [each for each in found if chosen(each.row.name, each.metadata)]
+        said = (long.get(row.id) or (row.name, metadata_of(row.labels)) for row in rows)
+        found = (Series(run_id, row, *each) for row, each in zip(rows, said, strict=True))
+        return [each for each in found if chosen(each.name, each.metadata)]
 
     def events(
         self, series: Series, window: Window, *, order: Sequence[str], descending: bool, limit: int | None
@@ -165,15 +168,15 @@ def _parts(ids: Sequence[str]) -> list[Sequence[str]]:
 
 def _store(unit: Unit, run_id: str, writer: str, events: Mapping[str, NewEvent]) -> None:
     now_ms = unit.now.timestamp() * 1000
-    labelled = {name: labels_of(event.metadata, beside=event.metric) for name, event in events.items()}
+    labelled = {name: labels_of(event.metadata) for name, event in events.items()}
     steps = _Steps(unit, run_id)
     numbers, rows = [], []
     (last,) = unit.rows.run(_LAST_SEQ, run_id=run_id)
     for seq, (name, event) in enumerate(events.items(), (last["seq"] or 0) + 1):
-        labels = labelled[name][0]
-        at = steps.taken(event.metric, labels, event.step)
+        labels, metric = labelled[name][0], fitting(event.metric)
+        at = steps.taken(metric, labels, event.step)
         client_ms = round(now_ms) if event.client_ms is None else event.client_ms
-        numbers.append(Number(event.metric, labels, at, min(client_ms / 1000, _LAST_TIME), event.value))
+        numbers.append(Number(metric, labels, at, min(client_ms / 1000, _LAST_TIME), event.value))
         known = {"run_id": run_id, "event_id": name, "seq": seq, "at_step": at, "step": event.step}
         rows.append({**known, "value": event.value, "client_ms": client_ms, "server_ms": round(now_ms)})
     append(unit, run_id, writer, numbers)
@@ -190,11 +193,15 @@ def _store(unit: Unit, run_id: str, writer: str, events: Mapping[str, NewEvent])
 def _keep_metadata(
     unit: Unit, run_id: str, stored: Iterable[tuple[Any, NewEvent, tuple[Labels, bool]]]
 ) -> None:
-    """Metadata that has no room in labels."""
-    long = {row["series"]: event.metadata for row, event, (_, whole) in stored if not whole}
-    for series, metadata in long.items():
+    """Names and metadata for which the store's own have no room."""
+    long = {
+        row["series"]: canonical([event.metric, event.metadata])
+        for row, event, (_, whole) in stored
+        if not whole or fitting(event.metric) != event.metric
+    }
+    for series, said in long.items():
         if unit.rows.one(series_metadata, run_id=run_id, series=series) is None:
-            unit.rows.insert(series_metadata, run_id=run_id, series=series, metadata=canonical(metadata))
+            unit.rows.insert(series_metadata, run_id=run_id, series=series, said=said)
 
 
 class _Steps:

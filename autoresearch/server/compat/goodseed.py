@@ -172,7 +172,11 @@ def _series(call: Call, kind: str) -> tuple[str, SeriesRow | None]:
     path = call.one("path")
     if not path:
         raise Invalid("path is missing.", hint="Name the series, such as path=train/loss.")
-    rows = (row for row in _client(call).series(call.names["id"], kind) if _title(row) == path)
+    rows = (
+        row
+        for row in _client(call).series(call.names["id"], kind)
+        if _title(row) in {path, values.series_name(path)}
+    )
     return path, next(rows, None)
 
 

@@ -14,6 +14,7 @@ from autoresearch.ledger.local.tagged import Tagged
 from autoresearch.ledger.local.unnumbered import Entry, Number
 from autoresearch.records.typed import config_of_text, text_of_config
 from autoresearch.series.curve import number_out
+from autoresearch.series.fitting import fitting
 
 if TYPE_CHECKING:
     from autoresearch.series.curve import Curve
@@ -24,6 +25,7 @@ __all__ = [
     "json_value",
     "moment",
     "raw_points",
+    "series_name",
     "storable",
     "tagged_value",
     "taken",
@@ -36,6 +38,11 @@ _LONGEST_PATH = 1000
 def storable(text: str) -> str:
     """Text as every store takes it: NUL and lone surrogates are replaced."""
     return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
+
+
+def series_name(path: str) -> str:
+    """The name of the series that a path is, as the store has it."""
+    return fitting(storable(path))
 
 
 def json_value(value: Tagged) -> Any:
@@ -99,7 +106,7 @@ def taken(points: Any, now: float) -> tuple[list[Number], list[Entry], list[str]
         if not isinstance(path, str) or not 0 < len(path) <= _LONGEST_PATH:
             faults["A point was left out: its path was no text of 1 to 1,000 characters."] = None
             continue
-        name, at = storable(path), _time(said.get("timestampMs"), now)
+        name, at = series_name(path), _time(said.get("timestampMs"), now)
         step, number = _step(step), _number(said["number"]) if "number" in said else None
         if step is None:
             faults[f"A point of {name!r:.120} was left out: its step was no 64-bit integer."] = None

@@ -136,7 +136,7 @@ def _row(call: Call, found: _Found, run: Run, *, told: bool) -> dict[str, Any]:
         "experiment_slug": run.name,
         "experiment_description": run.note if told else None,
         "experiment_metadata_json": canonical({k: bare(v) for k, v in run.config.items()}) if told else None,
-        "metric_name": series.row.name,
+        "metric_name": series.name,
         "metric_value": event.value,
         "step": event.step,
         "event_metadata_json": canonical(series.metadata),
@@ -175,7 +175,7 @@ def _all(call: Call, run_id: str) -> list[Series]:
 def _keys_by_metric(series: Sequence[Series]) -> dict[str, list[str]]:
     found: dict[str, dict[str, None]] = {}
     for each in series:
-        found.setdefault(each.row.name, {}).update(dict.fromkeys(each.metadata))
+        found.setdefault(each.name, {}).update(dict.fromkeys(each.metadata))
     return {name: sorted(keys) for name, keys in found.items()}
 
 
@@ -189,7 +189,7 @@ def _catalog(call: Call) -> Answer:
 def _values(call: Call) -> Answer:
     metric, limit = call.names["metric"], whole(call, "limit", least=0)
     most = _LIMIT if limit is None else limit
-    found = [each for each in _all(call, call.names["id"]) if each.row.name == metric]
+    found = [each for each in _all(call, call.names["id"]) if each.name == metric]
     if not found:
         raise NotFound(f"The experiment has no metric {metric[:200]!r}.", hint="Look at its catalog.")
     keys = call.all("key") or _keys_by_metric(found)[metric]
@@ -225,10 +225,10 @@ def _wanted_series(call: Call, said: forms.SeriesQuery) -> Iterator[Series]:
     for wanted in said.series:
         for series in _all(call, wanted.experiment_id):
             texts = _texts(series.metadata)
-            fits = wanted.metric_name in {None, series.row.name} and all(
+            fits = wanted.metric_name in {None, series.name} and all(
                 each.key in texts and each.value in {None, texts[each.key]} for each in wanted.metadata_filter
             )
-            if fits and _takes(series.row.name) and (series.run_id, series.row.id) not in taken:
+            if fits and _takes(series.name) and (series.run_id, series.row.id) not in taken:
                 taken.add((series.run_id, series.row.id))
                 yield series
 
@@ -249,7 +249,7 @@ def _columns(call: Call, said: forms.SeriesQuery, wanted: Any) -> Iterator[dict[
         digest = hashlib.sha256(canonical(series.metadata).encode()).hexdigest()
         yield {
             "experimentId": series.run_id,
-            "metricName": series.row.name,
+            "metricName": series.name,
             "metadataHash": digest,
             "metadata": _texts(series.metadata),
             "data": {

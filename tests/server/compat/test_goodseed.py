@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from autoresearch.records.run import Run, RunQuery
 from autoresearch.records.typed import config_value
 from tests.compat_server import Server, serving
+from tests.goodseed_requests import configs, configured, ingest, number, only, opened, runs, text
 from tests.network import Network, lost_answer
 from tests.run_batches import Writer
 from tests.run_scripts import ran, started
@@ -44,46 +44,6 @@ def goodseed(server: Server, folder: Path, body: str, *, url: str | None = None)
     done = ran(BEGIN + textwrap.dedent(body), folder=folder, **environment(server, url))
     assert done.returncode == 0, done.stderr
     return done.stdout
-
-
-def runs(server: Server, project: str = "tiny") -> list[Run]:
-    return list(server.ledger.runs.runs(RunQuery(project=project, descending=False)).items)
-
-
-def only(server: Server) -> Run:
-    (run,) = runs(server)
-    return run
-
-
-def opened(server: Server, run_id: str = "bold-otter", **more: Any) -> str:
-    body = {"workspace": "acme", "project": "tiny", "run_id": run_id, "experiment_name": None, **more}
-    answer = server.call("POST", "/api/v1/runs", body)
-    assert answer.status == 200, answer
-    return str(answer.body["id"])
-
-
-def ingest(server: Server, run: str, *points: dict[str, Any]) -> None:
-    answer = server.call("POST", f"/api/v1/runs/{run}/ingest", {"points": points}, packed=True)
-    assert answer.status == 200, answer
-
-
-def number(path: str, step: int, value: float, at: int = 1_760_000_000_000) -> dict[str, Any]:
-    return {"path": path, "step": step, "timestampMs": at, "number": value}
-
-
-def text(path: str, step: int, value: str, at: int = 1_760_000_000_000) -> dict[str, Any]:
-    return {"path": path, "step": step, "timestampMs": at, "text": value}
-
-
-def configured(server: Server, run: str, **values: tuple[str, str]) -> None:
-    said = [{"path": path, "type_tag": tag, "value": value} for path, (tag, value) in values.items()]
-    answer = server.call("POST", f"/api/v1/runs/{run}/configs", {"configs": said}, packed=True)
-    assert answer.status == 204, answer
-
-
-def configs(server: Server, run: str) -> dict[str, tuple[str, str]]:
-    found = server.call("GET", f"/api/v1/runs/{run}").body["configs"]
-    return {each["path"]: (each["type_tag"], each["value"]) for each in found}
 
 
 def test_a_script_of_goodseed_becomes_a_run_of_ours(server: Server, tmp_path: Path) -> None:
@@ -488,6 +448,10 @@ def test_nothing_in_a_batch_makes_it_be_refused(server: Server) -> None:
     ]
     faults = server.ledger.runs.receipt(run).faults
     assert any("its step was no 64-bit integer" in fault for fault in faults)
+    for _ in range(2):
+        ingest(server, run, number("☃" * 900, 0, 1.0))
+    long = server.call("GET", f"/api/v1/runs/{run}/data/metrics?path={'☃' * 900}").body
+    assert long["raw_points"] == [{"step": 0, "y": 1.0}]
     assert only(server).config == {"a\ufffd": "many", "n": "7"}
 
 

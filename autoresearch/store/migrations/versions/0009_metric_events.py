@@ -35,7 +35,7 @@ def upgrade() -> None:
         sa.Column("organization", sa.String(), nullable=False),
         sa.Column("run_id", sa.String(), autoincrement=False, nullable=False),
         sa.Column("series", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("metadata", sa.Text(), nullable=False),
+        sa.Column("said", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("organization", "run_id", "series"),
     )
     op.add_column("runs", sa.Column("patient", sa.BigInteger(), nullable=True))
