@@ -15,6 +15,7 @@ point for both extremes and 0 for the number of finite ones.
 from __future__ import annotations
 
 import struct
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -22,9 +23,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoresearch.series.arrays import Real, Whole
-from autoresearch.series.squeezing import checked, damaged, sealed
+from autoresearch.series.squeezing import damaged, sealed
 
-__all__ = ["BUCKET", "Buckets", "Summary", "layout", "read_buckets", "summarize"]
+__all__ = ["BUCKET", "Buckets", "Summary", "is_placed", "layout", "read_buckets", "summarize"]
 
 BUCKET = 64
 """Points of a bucket; the last one of a chunk may have fewer."""
@@ -106,23 +107,33 @@ def layout(pyramid: bytes) -> bytes:
     return bytes(pyramid[4 : 4 + _HEAD.size])
 
 
+def is_placed(pyramid: bytes) -> bool:
+    """Whether the pyramid itself tells where its points lie, without the axis of its chunk."""
+    return len(pyramid) > 4 and bool(pyramid[4] & _PLACED)
+
+
 def read_buckets(blobs: Sequence[bytes], where: str) -> Buckets:
     """The buckets of pyramids that have one :func:`layout`.
 
     Raises:
         StoreCorrupt: One of them is damaged; the message names ``where``.
     """
-    bodies = [checked(blob, where) for blob in blobs]
-    if len(bodies[0]) < _HEAD.size:
+    size = len(blobs[0])
+    if size < 4 + _HEAD.size:
         raise damaged(where)
-    flags, bucket, count = _HEAD.unpack_from(bodies[0])
+    flags, bucket, count = _HEAD.unpack_from(blobs[0], 4)
     kind = "<f4" if flags & _SINGLE else "<f8"
     buckets = -(-count // BUCKET)
     fields = (("least", kind), ("most", kind), *_FIELDS, *(_PLACES if flags & _PLACED else ()))
-    form = np.dtype([("head", "V4"), *((name, width, (buckets,)) for name, width in fields)])
-    if bucket != BUCKET or not count or any(len(body) != form.itemsize for body in bodies):
+    form = np.dtype([("crc", "<u4"), ("head", "V4"), *((name, width, (buckets,)) for name, width in fields)])
+    if bucket != BUCKET or not count or size != form.itemsize or any(len(blob) != size for blob in blobs):
         raise damaged(where)
-    cells = np.frombuffer(b"".join(bodies), form)
+    whole = memoryview(b"".join(blobs))
+    cells = np.frombuffer(whole, form)
+    # Each checksum by itself, of all of them at once: with thousands of pyramids the calls are what takes time.
+    sums = [zlib.crc32(whole[start + 4 : start + size]) for start in range(0, len(whole), size)]
+    if cells["crc"].tolist() != sums:
+        raise damaged(where)
     starts = np.arange(buckets) * BUCKET
     return Buckets(
         points=np.broadcast_to(np.minimum(count - starts, BUCKET), (len(blobs), buckets)),

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from autoresearch.series.arrays import Columns, Real, Whole
 
-__all__ = ["Units", "joined", "of_points", "sample"]
+__all__ = ["FINE", "Units", "extremes_at", "joined", "of_points", "sample"]
 
-"""Steps, times (microseconds) and values of one length."""
+FINE = 4
+"""Stretches for each bucket: with fewer, the edges of buckets would lie too far from where they belong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +87,10 @@ def _chosen(units: Units, buckets: int) -> tuple[Whole, Whole]:
     begins = np.flatnonzero(np.concatenate(([True], bucket[1:] != bucket[:-1])))
     low = np.where(units.finite, units.least, np.inf)
     high = np.where(units.finite, units.most, -np.inf)
-    return _places(low, np.minimum, begins), _places(high, np.maximum, begins)
+    return extremes_at(low, np.minimum, begins), extremes_at(high, np.maximum, begins)
 
 
-def _places(values: Real, extreme: np.ufunc, begins: Whole) -> Whole:
+def extremes_at(values: Real, extreme: np.ufunc, begins: Whole) -> Whole:
     """Where the extreme of each stretch of ``values`` is; ``begins`` has the first position of each stretch."""
     lengths = np.diff(np.append(begins, len(values)))
     hits = np.flatnonzero(values == np.repeat(extreme.reduceat(values, begins), lengths))

@@ -188,7 +188,15 @@ class Points:
 
         readers = {row.run: Reader(self._sql, row.run) for row in series}
         window = Window(first_step, last_step)
-        return [sampled(readers[row.run], row, samples, window) for row in series]
+        together: dict[tuple[str, int], Curve] = {}
+        if len(series) > 1 and samples >= 4 and first_step is None and last_step is None:
+            from autoresearch.store.points_charting import drawn_together
+
+            together = drawn_together(self._sql, readers, series, samples)
+        return [
+            together.get((row.run, row.id)) or sampled(readers[row.run], row, samples, window)
+            for row in series
+        ]
 
     def lines(
         self, series: SeriesRow, *, first: int = 0, limit: int = 1000, tail: bool = False

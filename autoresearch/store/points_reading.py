@@ -152,6 +152,10 @@ class Reader:
         begin, end = _cut(found.steps, first, last)
         return found.steps[begin:end], found.times[begin:end], found.values[0, begin:end]
 
+    def is_live(self, series: int) -> bool:
+        """Whether points of a series are in the live tail."""
+        return any(series in part.ids for part in self._parts)
+
     def points(self, series: int, window: Window, limit: int | None = None) -> Columns:
         """The points of a series in a window, in order of step; at least ``limit`` + 1 of them when there are so many."""
         first, last = window.steps

@@ -14,15 +14,11 @@ from autoresearch.series.coding import CHUNK, seconds
 from autoresearch.series.curve import Curve
 from autoresearch.series.merging import latest
 from autoresearch.series.pyramid import BUCKET, Buckets, layout, read_buckets
-from autoresearch.series.sampling import Units, joined, of_points, sample
+from autoresearch.series.sampling import FINE, Units, joined, of_points, sample
 from autoresearch.series.squeezing import damaged
 from autoresearch.store.points_reading import Reader, SeriesRow, Window
 
 __all__ = ["sampled"]
-
-_FINE = 4
-"""Stretches for each bucket: with fewer, the edges of buckets would lie too far from where they belong."""
-
 
 _ROWS = (
     "SELECT first_step, last_step, n, min, max, min_step, max_step, min_time, max_time, first, last, first_time, last_time,"
@@ -90,7 +86,7 @@ class _Drawing:
     def points(self) -> tuple[Columns, int]:
         """The points that are shown, and how many the window has."""
         chunks = self._count()
-        wanted = _FINE * max(1, self.samples // 2 - 1)
+        wanted = FINE * max(1, self.samples // 2 - 1)
         if chunks * (CHUNK // BUCKET) < wanted:
             return self._exact()
         pyramids = chunks < wanted
