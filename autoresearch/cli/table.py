@@ -44,6 +44,12 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "promote": ("things", "Point a ref of an artifact at a version."),
     },
     "Server": {
+        "login": ("signing", "Store a key for a server on this machine, once the server has taken it."),
+        "logout": (
+            "signing",
+            "Forget the key that is stored for a server; the key itself stays valid until it is revoked.",
+        ),
+        "whoami": ("signing", "Ask the server who the key of this machine is, and what it may do."),
         "keys": ("administering", "List, create and revoke the keys that programs use."),
         "admin": ("administering", "Manage the people and the data of the store that a server uses."),
     },

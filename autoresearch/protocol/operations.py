@@ -14,6 +14,7 @@ from autoresearch.protocol import (
     operations_blobs,
     operations_folders,
     operations_hand,
+    operations_people,
     operations_research,
     operations_runs,
     operations_things,
@@ -28,6 +29,7 @@ GROUPS: Mapping[str, tuple[Operation, ...]] = {
     "research": operations_research.ROWS,
     "things": operations_things.ROWS,
     "runs": operations_runs.ROWS,
+    "people": operations_people.ROWS,
     "folders": operations_folders.ROWS,
 }
 """The rows by what they are about."""

@@ -12,6 +12,7 @@ from autoresearch.records.experiment import Actor
 from autoresearch.records.words import clean_line
 
 __all__ = [
+    "Acceptance",
     "ApiKey",
     "AuditEntry",
     "AuthStatus",
@@ -161,6 +162,12 @@ class SetUp(_Secret):
     organization: _Short
 
 
+class Acceptance(_Secret):
+    """Accept an invitation with the account that is signed in."""
+
+    token: _Token
+
+
 class SignIn(_Secret):
     """Sign in."""
 
@@ -270,6 +277,7 @@ class AuthStatus(Record):
     """Who is asking: the kind of credential, its organization, and what it may do."""
 
     kind: Literal["api_key", "session", "ingestion_key", "operator"]
+    organization_id: Line | None
     organization: Organization | None
     scopes: tuple[str, ...]
     role: Role | None

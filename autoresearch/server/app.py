@@ -10,7 +10,18 @@ from fastapi import FastAPI
 from starlette.routing import BaseRoute
 
 from autoresearch._version import __version__
-from autoresearch.server import agent, blobs, comparing, experiments, files, health, points, projects, sdk
+from autoresearch.server import (
+    agent,
+    blobs,
+    comparing,
+    experiments,
+    files,
+    health,
+    people,
+    points,
+    projects,
+    sdk,
+)
 from autoresearch.server.answers import answer_errors
 from autoresearch.server.guard import Guard
 from autoresearch.server.openapi import describe
@@ -48,5 +59,5 @@ def make_app(state: State) -> FastAPI:
 
 def _raw_routes() -> Sequence[Sequence[BaseRoute]]:
     """Routes in the order in which they are tried."""
-    by_hand: list[Any] = [health, projects, experiments, blobs, files, points, comparing, agent, sdk]
+    by_hand: list[Any] = [health, projects, experiments, blobs, files, points, comparing, agent, people, sdk]
     return [*(module.routes() for module in by_hand), table_routes()]

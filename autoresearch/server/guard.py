@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import re
 import time
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -17,6 +19,8 @@ __all__ = ["Guard"]
 
 _log = logging.getLogger("autoresearch.access")
 _SECRETS = frozenset({"api_key", "apikey", "token", "access_token", "password", "secret"})
+# A key, session or link of ours, whatever the parameter is called and wherever it stands.
+_SECRET = re.compile(rb"ar[isdvrb]?_[a-z2-7]{8}_[a-z2-7]{16}")
 _HEADERS = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
@@ -79,14 +83,11 @@ class Guard:
 
 
 def _has_secret(scope: Scope) -> bool:
-    query: bytes = scope.get("query_string", b"")
-    if not query:
-        return False
-    names = {pair.partition(b"=")[0].strip().lower().decode("latin-1") for pair in query.split(b"&")}
-    # Values of ours begin so, whatever the parameter is called.
-    return not names.isdisjoint(_SECRETS) or any(
-        pair.partition(b"=")[2].startswith((b"ar_", b"ari_")) for pair in query.split(b"&")
-    )
+    query = unquote_to_bytes(scope.get("query_string", b"").replace(b"+", b" "))
+    if _SECRET.search(query) or _SECRET.search(scope.get("path", "").encode("utf-8", "replace")):
+        return True
+    names = {pair.partition(b"=")[0].strip().lower().decode("latin-1") for pair in re.split(b"[&;]", query)}
+    return not names.isdisjoint(_SECRETS)
 
 
 def _template(scope: Scope) -> str:

@@ -11,7 +11,17 @@ from pydantic import BaseModel
 
 import autoresearch as ar
 from autoresearch import errors
-from autoresearch.records import artifact, comparing, experiment, folder, frontier, goal, overview, run
+from autoresearch.records import (
+    access,
+    artifact,
+    comparing,
+    experiment,
+    folder,
+    frontier,
+    goal,
+    overview,
+    run,
+)
 from autoresearch.records.base import Request
 from autoresearch.settings import Settings
 from autoresearch.telemetry.keys import KEYS
@@ -114,7 +124,7 @@ def test_every_method_of_a_workspace_is_in_the_reference() -> None:
 
 @pytest.mark.parametrize(
     "module",
-    [goal, experiment, frontier, artifact, run, folder, comparing, overview],
+    [access, goal, experiment, frontier, artifact, run, folder, comparing, overview],
     ids=lambda module: module.__name__,
 )
 def test_every_field_of_an_answer_is_in_the_reference(module: ModuleType) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from autoresearch.client.async_calls.blobs import AsyncBlobsCalls
 from autoresearch.client.async_calls.folders import AsyncFoldersCalls
 from autoresearch.client.async_calls.hand import AsyncHandCalls
+from autoresearch.client.async_calls.people import AsyncPeopleCalls
 from autoresearch.client.async_calls.research import AsyncResearchCalls
 from autoresearch.client.async_calls.runs import AsyncRunsCalls
 from autoresearch.client.async_calls.things import AsyncThingsCalls
@@ -13,6 +14,12 @@ __all__ = ["AsyncCalls"]
 
 
 class AsyncCalls(
-    AsyncHandCalls, AsyncBlobsCalls, AsyncResearchCalls, AsyncThingsCalls, AsyncRunsCalls, AsyncFoldersCalls
+    AsyncHandCalls,
+    AsyncBlobsCalls,
+    AsyncResearchCalls,
+    AsyncThingsCalls,
+    AsyncRunsCalls,
+    AsyncPeopleCalls,
+    AsyncFoldersCalls,
 ):
     """Every call of the API."""

@@ -34,8 +34,8 @@ class Passwords:
         memory_kib: int = 46 * 1024,
         passes: int = 2,
         at_once: int = 2,
-        waiting: int = 14,
-        patience: float = 10.0,
+        waiting: int = 4,
+        patience: float = 5.0,
     ) -> None:
         self._memory_kib = memory_kib
         self._passes = passes

@@ -19,6 +19,7 @@ def of(work: Work, caller: Caller) -> AuthStatus:
     user = work.one(tables.users, id=caller.user_id) if caller.user_id else None
     return AuthStatus(
         kind=caller.kind,
+        organization_id=caller.organization or None,
         organization=(
             None if organization is None else organizations.shown(organization, caller.role, active=True)
         ),
