@@ -4,51 +4,18 @@ from __future__ import annotations
 
 import gzip
 import json
-import socket
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import anyio.to_thread
 import httpx
-import uvicorn
 
-from autoresearch.ledger.access.service import Access, Caller
+from autoresearch.ledger.access.service import Access
 from autoresearch.ledger.local.ledger import LocalLedger
-from autoresearch.records.access import KeyRequest, Scope
-from autoresearch.server.compat import goodseed, syvain, syvain_metrics
-from autoresearch.server.compat.calls import Table
-from autoresearch.server.compat.faces import Faces
-
-
-class Host:
-    """What the faces need of a server."""
-
-    def __init__(self, home: Path, database: str | None) -> None:
-        where = home / "ledger.sqlite" if database is None else database
-        self._store = LocalLedger.connect(where, home / "objects")
-        self.access = Access(self._store.database)
-
-    def keys(self, organization: str, *scopes: Scope) -> list[str]:
-        """An organization, and a key of it for each scope."""
-        self.access.create_organization(organization)
-        operator = self.access.operator(organization)
-        return [
-            self.access.keys.create(operator, KeyRequest.make(name=each, scope=each)).key for each in scopes
-        ]
-
-    def ledger(self, caller: Caller) -> LocalLedger:
-        store = self._store
-        return LocalLedger(store.database, store.store, organization=caller.organization, actor=caller.actor)
-
-    async def run(self, work: Callable[..., Any], *arguments: Any) -> Any:
-        return await anyio.to_thread.run_sync(work, *arguments)
-
-    def close(self) -> None:
-        self._store.close()
+from autoresearch.server.state import State
+from tests.serving import key_of, on_a_port
 
 
 class Reply(NamedTuple):
@@ -67,6 +34,7 @@ class Server:
         url: Its origin.
         port: Its port on loopback.
         ledger: The ledger of the organization ``acme``.
+        access: Its people and keys.
         keys: ``own`` and ``reading`` are keys of it, ``stranger`` is one of another.
     """
 
@@ -74,6 +42,7 @@ class Server:
     port: int
     ledger: LocalLedger
     keys: Mapping[str, str]
+    access: Access
 
     @property
     def key(self) -> str:
@@ -109,29 +78,15 @@ class Server:
 @contextmanager
 def serving(home: Path, database: str | None = None) -> Iterator[Server]:
     """A server over the store in a folder, with its rows in another database where one is named, while the block lasts."""
-    host = Host(home, database)
-    own, reading = host.keys("acme", "write", "read")
-    (stranger,) = host.keys("others", "write")
-    keys = {"own": own, "reading": reading, "stranger": stranger}
-    app = Faces(host, Table((*goodseed.RULES, *syvain.RULES, *syvain_metrics.RULES)))
-    config = uvicorn.Config(app, lifespan="off", log_level="warning", ws="none", timeout_graceful_shutdown=5)
-    server = uvicorn.Server(config)
-    begun = threading.Event()
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-
-        def work() -> None:
-            begun.set()
-            server.run(sockets=[listener])
-
-        thread = threading.Thread(target=work)
-        thread.start()
-        begun.wait(30)
-        try:
-            # The socket listens already: the first request waits until the server takes it.
-            ledger = host.ledger(host.access.operator("acme"))
-            yield Server(f"http://127.0.0.1:{port}", port, ledger, keys)
-        finally:
-            server.should_exit = True
-            thread.join(30)
-            host.close()
+    where = home / "ledger.sqlite" if database is None else database
+    with LocalLedger.connect(where, home / "objects") as store:
+        access = Access(store.database)
+        state = State(database=store.database, objects=store.store, access=access)
+        keys = {
+            "own": key_of(access, "acme", "write"),
+            "reading": key_of(access, "acme", "read"),
+            "stranger": key_of(access, "others", "write"),
+        }
+        with on_a_port(state) as port:
+            ledger = state.ledger(access.operator("acme"))
+            yield Server(f"http://127.0.0.1:{port}", port, ledger, keys, access)

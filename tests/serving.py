@@ -21,7 +21,7 @@ from autoresearch.records.access import KeyRequest, Scope
 from autoresearch.server.app import make_app
 from autoresearch.server.state import State
 
-__all__ = ["ORIGIN", "InProcess", "Served", "in_process", "key_of", "listening", "opened"]
+__all__ = ["ORIGIN", "InProcess", "Served", "in_process", "key_of", "listening", "on_a_port", "opened"]
 
 ORIGIN = "http://server.test"
 
@@ -102,7 +102,14 @@ def in_process(home: Path) -> Iterator[Served]:
 @contextmanager
 def listening(home: Path) -> Iterator[Served]:
     """A server on a port of this machine, on a thread of its own."""
-    with opened(home) as (state, key), socket.create_server(("127.0.0.1", 0)) as place:
+    with opened(home) as (state, key), on_a_port(state) as port:
+        yield Served(state, key, f"http://127.0.0.1:{port}", None, home)
+
+
+@contextmanager
+def on_a_port(state: State) -> Iterator[int]:
+    """A server over an opened store; gives the port of this machine on which it listens."""
+    with socket.create_server(("127.0.0.1", 0)) as place:
         config = uvicorn.Config(make_app(state), log_config=None, access_log=False, ws="none", lifespan="on")
         server = uvicorn.Server(config)
         ready = threading.Event()
@@ -117,7 +124,7 @@ def listening(home: Path) -> Iterator[Served]:
         thread.start()
         assert ready.wait(30)
         try:
-            yield Served(state, key, f"http://127.0.0.1:{place.getsockname()[1]}", None, home)
+            yield place.getsockname()[1]
         finally:
             server.should_exit = True
             thread.join(30)

@@ -23,6 +23,7 @@ from autoresearch.server import (
     sdk,
 )
 from autoresearch.server.answers import answer_errors
+from autoresearch.server.compat import faces
 from autoresearch.server.guard import Guard
 from autoresearch.server.openapi import describe
 from autoresearch.server.routes import table_routes
@@ -59,5 +60,6 @@ def make_app(state: State) -> FastAPI:
 
 def _raw_routes() -> Sequence[Sequence[BaseRoute]]:
     """Routes in the order in which they are tried."""
-    by_hand: list[Any] = [health, projects, experiments, blobs, files, points, comparing, agent, people, sdk]
+    by_hand: list[Any] = [health, projects, experiments, blobs, files, points, comparing, agent, people]
+    by_hand += [sdk, faces]
     return [*(module.routes() for module in by_hand), table_routes()]

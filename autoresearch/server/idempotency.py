@@ -11,7 +11,6 @@ from starlette.responses import Response
 from autoresearch.errors import AutoresearchError, Invalid
 from autoresearch.ledger.access.service import Caller
 from autoresearch.ledger.local.replies import Replies, Reply
-from autoresearch.protocol.statuses import status_of
 from autoresearch.server.answers import refused
 from autoresearch.server.auth import state_of
 
@@ -22,7 +21,12 @@ _FORGOTTEN = frozenset({401, 403, 408, 429})
 
 
 async def once(
-    request: Request, caller: Caller, content: bytes, answer: Callable[[], Awaitable[Response]]
+    request: Request,
+    caller: Caller,
+    content: bytes,
+    answer: Callable[[], Awaitable[Response]],
+    *,
+    refuse: Callable[[AutoresearchError, int | None], Response] = refused,
 ) -> Response:
     """Answer a request, or give again the answer that its key has.
 
@@ -31,6 +35,7 @@ async def once(
         caller: Whose key it is: the same text from another caller is another key.
         content: Its body.
         answer: Does the work.
+        refuse: What an error is answered with.
 
     Raises:
         Conflict: The key was used for another body.
@@ -51,7 +56,7 @@ async def once(
     if known is not None:
         return Response(known.body, known.status, {"Idempotency-Replayed": "true"}, known.media_type or None)
     try:
-        given = await _done(answer)
+        given = await _done(answer, refuse)
     except BaseException:
         await state.run(replies.forget, name)
         raise
@@ -63,11 +68,13 @@ async def once(
     return given
 
 
-async def _done(answer: Callable[[], Awaitable[Response]]) -> Response:
+async def _done(
+    answer: Callable[[], Awaitable[Response]], refuse: Callable[[AutoresearchError, int | None], Response]
+) -> Response:
     try:
         return await answer()
     except AutoresearchError as error:
-        return refused(error, status_of(error))
+        return refuse(error, None)
 
 
 def _digest(*parts: str) -> str:

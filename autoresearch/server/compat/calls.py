@@ -14,6 +14,7 @@ from urllib.parse import unquote
 
 from autoresearch.errors import Invalid
 from autoresearch.ledger.access.caller import Caller
+from autoresearch.ledger.access.service import Access
 from autoresearch.ledger.local.ledger import LocalLedger
 from autoresearch.research.roles import Action
 
@@ -34,7 +35,7 @@ class Call:
         headers: By lower-case name.
         body: Whole and unpacked.
         origin: How the caller reached the server, such as ``http://localhost:8090``.
-        host: The server.
+        access: Knows people and keys.
     """
 
     caller: Caller
@@ -44,7 +45,7 @@ class Call:
     headers: Mapping[str, str]
     body: bytes
     origin: str
-    host: Any
+    access: Access
 
     def one(self, name: str) -> str | None:
         """The last value of a parameter of the query; None when it has none."""
@@ -122,6 +123,11 @@ class Rule:
     limit: int = 4 * _MEBIBYTE
     once: bool = False
     data: bool = False
+
+    @property
+    def path(self) -> str:
+        """The whole pattern."""
+        return f"/api/v1/{self.pattern}"
 
 
 class Match(NamedTuple):

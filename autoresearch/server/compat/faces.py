@@ -10,11 +10,11 @@ import json
 import logging
 import re
 import zlib
-from collections.abc import Callable
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping, Sequence
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
+from starlette.routing import BaseRoute, Mount
 from starlette.types import Receive, Scope, Send
 
 from autoresearch.errors import (
@@ -32,11 +32,13 @@ from autoresearch.errors import (
     Unavailable,
 )
 from autoresearch.ledger.access.caller import Caller
-from autoresearch.ledger.access.service import Access
-from autoresearch.ledger.local.ledger import LocalLedger
+from autoresearch.ledger.local.replies import IN_PROGRESS
+from autoresearch.server.auth import bearer, state_of
+from autoresearch.server.compat import goodseed, syvain, syvain_metrics
 from autoresearch.server.compat.calls import Answer, Call, Rule, Table
+from autoresearch.server.idempotency import once
 
-__all__ = ["Faces", "Host", "refused"]
+__all__ = ["Faces", "refused", "routes"]
 
 _log = logging.getLogger("autoresearch.server")
 _ROOT = re.compile(rb"/+api/v1/+")
@@ -55,30 +57,20 @@ _STATUS: tuple[tuple[type[AutoresearchError], int], ...] = (
 )
 
 
-class Host(Protocol):
-    """What the faces need of the server."""
-
-    @property
-    def access(self) -> Access:
-        """Knows who calls."""
-
-    def ledger(self, caller: Caller) -> LocalLedger:
-        """The ledger of a caller's organization."""
-
-    async def run(self, work: Callable[..., Any], *arguments: Any) -> Any:
-        """Do blocking work on a thread."""
+def routes() -> Sequence[BaseRoute]:
+    """The faces at their places: a client whose base ends with a slash asks below ``//api/v1``."""
+    table = Table((*goodseed.RULES, *syvain.RULES, *syvain_metrics.RULES))
+    return [Mount(place, Faces(table)) for place in ("/api/v1", "//api/v1")]
 
 
 class Faces:
     """The application.
 
     Args:
-        host: The server.
         table: What can be asked.
     """
 
-    def __init__(self, host: Host, table: Table) -> None:
-        self._host = host
+    def __init__(self, table: Table) -> None:
         self._table = table
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -99,7 +91,8 @@ class Faces:
         await response(scope, receive, send)
 
     async def _answer(self, request: Request) -> Response:
-        caller = await self._host.run(self._host.access.authenticate, _token(request))
+        state = state_of(request)
+        caller = await state.run(state.access.authenticate, bearer(request))
         raw = request.scope.get("raw_path") or request.scope["path"].encode()
         start = _ROOT.search(raw)
         found = self._table.find(raw[start.end() :]) if start else None
@@ -115,25 +108,30 @@ class Faces:
             )
             answer.headers["Allow"] = allowed
             return answer
+        request.scope["route"] = rule  # what is counted and logged in place of the path
         _let_in(caller, rule, found.names.get("id"))
-        call = await self._call(request, caller, rule, found.names)
-        return await self._perform(rule, call)
+        call = await _call(request, caller, rule, found.names)
 
-    async def _call(self, request: Request, caller: Caller, rule: Rule, names: Any) -> Call:
-        return Call(
-            caller=caller,
-            ledger=self._host.ledger(caller),
-            names=names,
-            query=request.query_params.multi_items(),
-            headers=request.headers,
-            body=await _body(request, rule.limit),
-            origin=f"{request.url.scheme}://{request.url.netloc}",
-            host=self._host,
-        )
+        async def perform() -> Response:
+            return _response(await state.run(rule.handler, call), data=rule.data)
 
-    async def _perform(self, rule: Rule, call: Call) -> Response:
-        answer: Answer = await self._host.run(rule.handler, call)
-        return _response(answer, data=rule.data)
+        if not rule.once:
+            return await perform()
+        return await once(request, caller, call.body, perform, refuse=refused)
+
+
+async def _call(request: Request, caller: Caller, rule: Rule, names: Mapping[str, str]) -> Call:
+    state = state_of(request)
+    return Call(
+        caller=caller,
+        ledger=state.ledger(caller),
+        names=names,
+        query=request.query_params.multi_items(),
+        headers=request.headers,
+        body=await _body(request, rule.limit),
+        origin=f"{request.url.scheme}://{request.url.netloc}",
+        access=state.access,
+    )
 
 
 def _let_in(caller: Caller, rule: Rule, run_id: str | None) -> None:
@@ -151,10 +149,12 @@ def _let_in(caller: Caller, rule: Rule, run_id: str | None) -> None:
 def refused(error: AutoresearchError, status: int | None = None) -> Response:
     """The answer that an error is, readable for both clients."""
     known = (found for kind, found in _STATUS if isinstance(error, kind))
-    status = status or error.details.get("status") or next(known, 500)
+    busy = error.details.get("reason") == IN_PROGRESS
+    status = 409 if busy else status or error.details.get("status") or next(known, 500)
     code = str(error.details.get("error_code") or "".join(map(str.title, error.code.split("_"))))
     reason = str(error.details.get("reason") or error.code)
-    said = "; ".join([f"code={reason}", *_hint(error)])
+    wait = ["retry_after_ms=500"] if busy else []
+    said = "; ".join([f"code={reason}", *wait, *_hint(error)])
     body = {
         "error": {"message": error.message, "details": said},
         "error_code": code,
@@ -181,15 +181,6 @@ def _response(answer: Answer, *, data: bool) -> Response:
         return Response(status_code=answer.status)
     content = {"data": answer.content, "error": None} if data else answer.content
     return Response(json.dumps(content, allow_nan=False), answer.status, media_type=answer.media_type)
-
-
-def _token(request: Request) -> str:
-    kind, _, token = request.headers.get("authorization", "").partition(" ")
-    if kind.lower() != "bearer" or not token.strip():
-        raise Unauthorized(
-            "No valid key came with the request.", hint="Give the client a key of `autoresearch keys create`."
-        )
-    return token.strip()
 
 
 async def _body(request: Request, limit: int) -> bytes:

@@ -350,7 +350,7 @@ def _keys(call: Call) -> Answer:
     found: list[dict[str, Any]] = []
     cursor = None
     while True:
-        page = call.host.access.ingestion_keys.list(
+        page = call.access.ingestion_keys.list(
             call.caller, known_run(call.names["id"]), limit=_PAGE, cursor=cursor
         )
         found += map(_key, page.items)
@@ -363,14 +363,12 @@ def _make_key(call: Call) -> Answer:
     said = form(forms.KeyForm, call)
     ttl = _TTL_SECONDS if said.ttl_ms is None else max(1, said.ttl_ms // 1000)
     request = IngestionKeyRequest.make(name=said.name, ttl=ttl)
-    made = call.host.access.ingestion_keys.create(call.caller, known_run(call.names["id"]), request)
+    made = call.access.ingestion_keys.create(call.caller, known_run(call.names["id"]), request)
     return Answer(content={"key": _key(made.ingestion_key), "token": made.key})
 
 
 def _revoke_key(call: Call) -> Answer:
-    ended = call.host.access.ingestion_keys.revoke(
-        call.caller, known_run(call.names["id"]), call.names["key"]
-    )
+    ended = call.access.ingestion_keys.revoke(call.caller, known_run(call.names["id"]), call.names["key"])
     return Answer(content={"key": _key(ended)})
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import threading
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 from syvain_metrics_api_client import SyvainMetricsApiClient
 
+from autoresearch.ledger.local.replies import Replies
 from tests.compat_server import Server, serving
 from tests.run_batches import Writer
 from tests.syvain_requests import NOBODY, created, data, event, ingest, rows
@@ -19,6 +21,20 @@ from tests.syvain_requests import NOBODY, created, data, event, ingest, rows
 def server(tmp_path: Path) -> Iterator[Server]:
     with serving(tmp_path / "store") as made:
         yield made
+
+
+def digest(*parts: str) -> str:
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
+def key_id(server: Server) -> str:
+    """The id of the server's own key."""
+    (key,) = (
+        each
+        for each in server.access.keys.list(server.access.operator("acme")).items
+        if each.scope == "write"
+    )
+    return key.id
 
 
 @pytest.fixture
@@ -392,3 +408,44 @@ def test_a_removed_experiment_leaves_nothing(server: Server) -> None:
     with server.ledger.read() as unit:
         for table in ("metric_events", "series_metadata"):
             assert unit.rows.connection.exec_driver_sql(f"SELECT count(*) FROM {table}").scalar() == 0
+
+
+def test_an_idempotency_key_gets_the_answer_that_it_got(server: Server) -> None:
+    key = [("idempotency-key", "syvain-metrics-api-client-1")]
+    body = {"slug": "once", "description": "", "metadata": {}}
+    first = server.call("POST", "/api/v1/experiments", body, headers=key)
+    run = data(first)["experiment"]["id"]
+    data(server.call("POST", f"/api/v1/experiments/{run}", {"status": "running"}))
+    again = server.call("POST", "/api/v1/experiments", body, headers=key)
+    assert again.body == first.body
+    other = server.call("POST", "/api/v1/experiments", {**body, "slug": "other"}, headers=key)
+    assert (other.status, other.body["error"]["details"].partition(";")[0]) == (409, "code=conflict")
+    lost = server.call("POST", f"/api/v1/experiments/{NOBODY}", {"status": "done"}, headers=key)
+    assert lost.status == 404
+    assert len(data(server.call("GET", "/api/v1/experiments"))["experiments"]) == 1
+    assert (
+        data(server.call("POST", "/api/v1/experiments", body, key="stranger", headers=key))["experiment"][
+            "id"
+        ]
+        != run
+    )
+
+
+def test_a_request_that_is_still_at_work_is_told_so_in_the_words_of_its_client(
+    server: Server, client: SyvainMetricsApiClient
+) -> None:
+    said = json.dumps({"slug": "x"}).encode()
+    name = digest(key_id(server), "POST", "/api/v1/experiments", "k")
+    Replies(server.ledger).begin(name, digest("", said.hex()))
+    answer = server.call("POST", "/api/v1/experiments", raw=said, headers=[("idempotency-key", "k")])
+    assert answer.status == 409
+    details = answer.body["error"]["details"]
+    assert details.startswith("code=idempotency_key_in_progress; retry_after_ms=500")
+
+
+def test_forty_series_fit_into_a_url(server: Server, client: SyvainMetricsApiClient) -> None:
+    run = created(server)
+    ingest(server, run, *(event(f"e{i}", f"{'metric' * 10}/{i}", float(i), 0) for i in range(40)))
+    series = [{"experiment_id": run, "metric_name": f"{'metric' * 10}/{i}"} for i in reversed(range(40))]
+    found = client.compare_metrics(series, sort_by=["series"]).rows
+    assert [each.metric_value for each in found] == [float(i) for i in reversed(range(40))]
