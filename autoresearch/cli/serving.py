@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -27,7 +27,9 @@ and a key for programs:
 """
 
 
-@command(app, "serve", "serve", "serve --host 0.0.0.0 --port 8090", "serve --home /srv/autoresearch")
+@command(
+    app, "serve", "serve", "serve --host 0.0.0.0 --behind-proxy 10.0.0.5", "serve --home /srv/autoresearch"
+)
 def serve(
     context: typer.Context,
     *,
@@ -35,8 +37,13 @@ def serve(
     port: Annotated[
         int, typer.Option(metavar="PORT", min=0, max=65535, help="Port; 0 takes a free one.")
     ] = 8090,
-    home: Annotated[
-        Path | None, typer.Option("--home", metavar="DIR", help="Folder of the store, as the global option.")
+    proxies: Annotated[
+        str | None,
+        typer.Option(
+            "--behind-proxy",
+            metavar="ADDRESSES",
+            help="Proxies whose X-Forwarded-For and -Proto are believed, with commas between.",
+        ),
     ] = None,
 ) -> Answer:
     """Serve the store to a team, until Ctrl-C or SIGTERM.
@@ -48,16 +55,22 @@ def serve(
     from autoresearch.settings import Settings
 
     face = the_face(context)
-    folder = Path(home or face.home or Settings().home).expanduser().absolute()
+    folder = Path(face.home or Settings().home).expanduser().absolute()
     with listen(host, port) as listening, opened(folder) as state:
         shown = listening.getsockname()
         url = f"http://{f'[{shown[0]}]' if ':' in shown[0] else shown[0]}:{shown[1]}"
-        code = serve(state, listening, ready=lambda: _greet(state, url, folder))
+        code = serve(state, listening, ready=lambda: _greet(state, url), **_proxies(proxies))
     return Answer(document={"url": url, "stopped": True}, ids=[], blocks=[], exit_code=code)
 
 
-def _greet(state: State, url: str, folder: Path) -> None:
-    sys.stderr.write(f"autoresearch serves {folder} at {url}\n")
+def _proxies(addresses: str | None) -> dict[str, Any]:
+    if addresses is None:
+        return {"proxy_headers": False}
+    return {"proxy_headers": True, "forwarded_allow_ips": addresses}
+
+
+def _greet(state: State, url: str) -> None:
     if state.access.bootstrap_needed():
         sys.stderr.write(_FIRST)
+    sys.stderr.write(f"autoresearch serves {state.database.where} at {url}\n")
     sys.stderr.flush()

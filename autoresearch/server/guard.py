@@ -63,11 +63,14 @@ class Guard:
             try:
                 await self._pass(scope, receive, sending)
             finally:
-                seconds = time.perf_counter() - begun
-                template = _template(scope)
-                self._figures.answered(scope["method"], template, status, seconds)
-                # The path's template and never its query: names of things and secrets stay out of the log.
-                _log.info("%s %s %d %.1f ms", scope["method"], template, status, 1000 * seconds)
+                self._note(scope, status, time.perf_counter() - begun)
+
+    def _note(self, scope: Scope, status: int, seconds: float) -> None:
+        # The path's template and never its query: names of things and secrets stay out of the log.
+        method, template, milliseconds = scope["method"], _template(scope), round(1000 * seconds, 1)
+        self._figures.answered(method, template, status, seconds)
+        fields = {"method": method, "route": template, "status": status, "milliseconds": milliseconds}
+        _log.info("%s %s %d %s ms", method, template, status, milliseconds, extra=fields)
 
     async def _pass(self, scope: Scope, receive: Receive, send: Send) -> None:
         if _has_secret(scope):

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import logging
+import contextlib
+import signal
 import socket
-import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any
 
@@ -13,6 +13,7 @@ import uvicorn
 
 from autoresearch.errors import Invalid
 from autoresearch.server.app import make_app
+from autoresearch.server.logs import begin_logging
 from autoresearch.server.state import State
 
 __all__ = ["listen", "serve"]
@@ -53,6 +54,18 @@ class _Server(uvicorn.Server):
         if self.started:
             self._ready()
 
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """As uvicorn's own, but for the end: a server that was told to stop and did has not failed."""
+        before = {
+            number: signal.signal(number, self.handle_exit) for number in (signal.SIGINT, signal.SIGTERM)
+        }
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         self._state.stop()
         super().handle_exit(sig, frame)
@@ -72,9 +85,7 @@ def serve(
     Returns:
         The exit code.
     """
-    logging.basicConfig(
-        stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s"
-    )
+    begin_logging()
     config = uvicorn.Config(
         make_app(state),
         loop="uvloop",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import subprocess
@@ -10,9 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from autoresearch.ledger.remote.ledger import RemoteLedger
+from autoresearch.records.goal import ProjectRequest
 from tests.house import page_runner
 from tests.house.page_runner import MismatchError, compare
 from tests.house.source import ROOT
+from tests.serving import listening
 
 PAGES = sorted({*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")})
 RUN = [
@@ -55,9 +59,18 @@ def test_every_block_of_a_page_does_what_it_shows(page: Path, repository: Path) 
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=_name)
-def test_every_example_runs_and_says_something(example: Path, repository: Path) -> None:
+def test_every_example_runs_and_says_something(
+    example: Path, repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     program = sys.executable if example.suffix == ".py" else "bash"
-    ran = _run([program, str(example)], repository)
+    with contextlib.ExitStack() as stack:
+        if "AUTORESEARCH_BASE_URL" in example.read_text(encoding="utf-8"):
+            served = stack.enter_context(listening(tmp_path / "served"))
+            monkeypatch.setenv("AUTORESEARCH_BASE_URL", served.url)
+            monkeypatch.setenv("AUTORESEARCH_API_KEY", served.key)
+            with RemoteLedger(served.client()) as ledger:
+                ledger.research.make_project(ProjectRequest(project="char-lm"))
+        ran = _run([program, str(example)], repository)
     assert ran.returncode == 0, ran.stderr[-4000:]
     assert ran.stdout.strip()
 
