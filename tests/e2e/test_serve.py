@@ -103,16 +103,8 @@ def test_the_server_hands_out_its_own_client(tmp_path: Path) -> None:
         folder = tmp_path / "client"
         venv.create(folder, with_pip=True)
         python = str(folder / "bin" / "python")
-        install = [
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--no-index",
-            "--no-deps",
-            "--find-links",
-            f"{server.url}/sdk/",
-        ]
+        quiet = ["-m", "pip", "install", "--quiet", "--no-index", "--no-deps"]
+        install = [*quiet, "--find-links", f"{server.url}/sdk/"]
         subprocess.run([python, *install, "autoresearch"], check=True, timeout=120)
         code = "import autoresearch, autoresearch.shipped as s; print(autoresearch.__version__, s.root('prompts').name)"
         ran = subprocess.run([python, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path)

@@ -13,7 +13,7 @@ from autoresearch.ledger import base
 from autoresearch.protocol.operations import OPERATIONS
 from autoresearch.protocol.rows import Operation
 from tests.serving import Served
-from tools import client_source
+from tools import client_source, http_page
 
 PARTS = {
     "research": base.Research,
@@ -80,3 +80,9 @@ def test_the_written_client_is_what_the_table_says() -> None:
 def test_the_client_has_a_method_for_every_row(kind: Any) -> None:
     missing = [name for name in OPERATIONS if not callable(getattr(kind, name, None))]
     assert missing == []
+
+
+def test_the_reference_lists_every_row() -> None:
+    page = http_page.PAGE.read_text(encoding="utf-8")
+    assert http_page.renewed(page) == page, "renew it: python tools/http_page.py"
+    assert [row.name for row in OPERATIONS.values() if f"| `{row.name}` |" not in page] == []
