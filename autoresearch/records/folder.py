@@ -10,7 +10,7 @@ from autoresearch.errors import Invalid
 from autoresearch.records.base import Id, JsonObject, Record, Request, Text, Time
 from autoresearch.records.experiment import Actor
 from autoresearch.records.run import Run
-from autoresearch.records.words import clean_line
+from autoresearch.records.words import MOST_DEEP, MOST_OF_A_NAME, clean_path, folder_name
 
 __all__ = [
     "MOST_DEEP",
@@ -24,21 +24,7 @@ __all__ = [
     "names_of_path",
 ]
 
-MOST_DEEP = 32
-"""How many folders may lie in one another."""
-
-_MAX_NAME = 200
-
-
-def _folder_name(value: str) -> str:
-    if not 1 <= len(value) <= _MAX_NAME:
-        raise ValueError(f"must have 1 to {_MAX_NAME} characters")
-    if "/" in value or value in {".", ".."}:
-        raise ValueError("must not contain '/', which parts a folder's path")
-    return clean_line(value)
-
-
-FolderName = Annotated[str, Field(min_length=1, max_length=_MAX_NAME), AfterValidator(_folder_name)]
+FolderName = Annotated[str, Field(min_length=1, max_length=MOST_OF_A_NAME), AfterValidator(folder_name)]
 """One line of 1 to 200 characters without ``/``."""
 
 
@@ -131,17 +117,10 @@ def names_of_path(path: str) -> tuple[str, ...]:
     Raises:
         Invalid: It has no name, an empty one, one that is none, or more than 32.
     """
-    names = path.strip("/").split("/")
     try:
-        for name in names:
-            _folder_name(name)
+        return clean_path(path)
     except ValueError as error:
         raise Invalid(
             f"{path[:80]!r} is not the path of a folder: {error}.",
             hint="Give names of 1 to 200 characters, joined by '/', such as sweeps/lr.",
         ) from None
-    if len(names) > MOST_DEEP:
-        raise Invalid(
-            f"{path[:80]!r} is {len(names)} folders deep.", hint=f"Folders lie at most {MOST_DEEP} deep."
-        )
-    return tuple(names)

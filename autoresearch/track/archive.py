@@ -354,9 +354,11 @@ class Archive:
         add_tags: Sequence[str] = (),
         remove_tags: Sequence[str] = (),
         config: Mapping[str, Any] | None = None,
+        remove_config: Sequence[str] = (),
         experiment: str | int | None = None,
+        clear: Sequence[Literal["group", "job_type", "note", "experiment_id", "folder_id"]] = (),
     ) -> Run:
-        """Change what is said about a run; what is None stays.
+        """Change what is said about a run; what is None stays, and what ``clear`` names is emptied.
 
         Raises:
             Invalid: A value was refused.
@@ -374,6 +376,8 @@ class Archive:
             add_tags=tuple(add_tags),
             remove_tags=tuple(remove_tags),
             config=None if config is None else dict(config),
+            remove_config=tuple(remove_config),
+            clear=tuple(clear),
             experiment_id=None if experiment is None else research.find(self.project, str(experiment)).id,
         )
         return self.ledger.runs.edit(request)

@@ -108,6 +108,9 @@ def test_folders_annotations_and_series_in_one_order_from_python(tracked: Path) 
         assert folders.remove("c").name == "c"
         with pytest.raises(NotFound):
             folders.find("c")
+        archive.edit("calm-fox", group="g", config={"lr": 1, "wd": 2})
+        emptied = archive.edit("calm-fox", clear=["group", "folder_id"], remove_config=["lr"])
+        assert (emptied.group, emptied.folder, emptied.config) == (None, None, {"wd": 2})
         noted = archive.annotate("calm-fox", "a spike", {"step": 2})
         assert archive.annotations("calm-fox", since=noted.at, until=noted.at) == (noted,)
         values = archive.label_values("calm-fox", "loss", "split")

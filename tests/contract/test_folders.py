@@ -166,6 +166,16 @@ def test_runs_of_any_project_lie_in_a_folder(ledger: Ledger) -> None:
     assert [run.name for run in ledger.folders.contents(sweeps.id).runs] == ["b"]
 
 
+def test_a_run_that_opens_in_a_folder_lies_there(ledger: Ledger) -> None:
+    sweeps = ledger.folders.make("sweeps")
+    writer = Writer(ledger).open(folder="sweeps/lr")
+    assert (writer.seen.folder, writer.seen.notices) == ("sweeps/lr", ())
+    assert ledger.folders.contents(sweeps.id).folders[0].name == "lr"
+    wrong = Writer(ledger).open(folder="a//b").seen
+    assert (wrong.folder, len(wrong.notices)) == (None, 1)
+    assert "not the path of a folder" in wrong.notices[0]
+
+
 def test_only_an_empty_folder_can_be_removed(ledger: Ledger) -> None:
     sweeps, inner = folder(ledger, "sweeps"), ledger.folders.make("sweeps/inner")
     writer = Writer(ledger).open()

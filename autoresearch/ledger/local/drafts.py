@@ -8,6 +8,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from autoresearch.errors import Invalid
+from autoresearch.ledger.local import folder_tree
 from autoresearch.ledger.local import run_messages as said
 from autoresearch.ledger.local.unit import Unit
 from autoresearch.records.base import canonical_json
@@ -109,6 +111,13 @@ class Draft:
         kept = [tag for tag in (*self.values["tags"], *add) if tag not in gone]
         self.values["tags"] = list(dict.fromkeys(kept))
 
+    def put(self, path: str) -> None:
+        """Move the run into the folder at a path, made when it is missing; one that is no path is named in the notices."""
+        try:
+            self.values["folder_id"] = folder_tree.make(self.unit, path) if path.strip("/") else None
+        except Invalid as error:
+            self.notices.append(f"open: {error.message}")
+
     def next_media(self) -> int:
         """The number of the next thing logged, from 1."""
         if self._media is None:
@@ -193,6 +202,8 @@ def opened(draft: Draft, row: _Said, body: _Body) -> None:
     for name in ("name", "note", "group", "job_type"):
         values[name] = getattr(found, name) or values[name]
     values["parent_id"] = found.parent or values["parent_id"]
+    if found.folder is not None:
+        draft.put(found.folder)
     draft.merge("config", found.config)
     draft.tag(said.tags(body.get("tags", ()), draft.notices))
     for definition in body.get("definitions") or () if isinstance(body.get("definitions"), list) else ():

@@ -61,6 +61,7 @@ class Open(Request):
     note: Text = ""
     group: Line | None = None
     job_type: Line | None = None
+    folder: Text | None = None
     parent: Id | None = None
     experiment: Id | None = None
     resume: bool = False

@@ -29,6 +29,7 @@ def init(
     note: str = "",
     group: str | None = None,
     job_type: str | None = None,
+    folder: str | None = None,
     experiment: Any = None,
     parent: Any = None,
     id: str | None = None,  # noqa: A002  the field's word
@@ -53,6 +54,7 @@ def init(
         note: What it is about.
         group: Runs of one group belong together, as the seeds of one setting do.
         job_type: Such as ``train`` or ``eval``.
+        folder: Path of the folder that it is put into, such as ``sweeps/lr``; made when it is missing.
         experiment: The experiment it executes: an id, or what ``experiment()`` answered; else AUTORESEARCH_EXPERIMENT.
         parent: Run that it goes on from.
         id: UUID of the run; several processes that give the same one write one run. Else AUTORESEARCH_RUN_ID.

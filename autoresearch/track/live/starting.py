@@ -11,7 +11,7 @@ from autoresearch.errors import Invalid, NotFound, Unavailable
 from autoresearch.journal.writer import Writer
 from autoresearch.records.ids import is_id, new_id
 from autoresearch.records.typed import config_value
-from autoresearch.records.words import clean_line
+from autoresearch.records.words import clean_line, clean_path
 from autoresearch.settings import Settings
 from autoresearch.store.homes import make_home
 from autoresearch.track.live.crew import Crew
@@ -108,6 +108,7 @@ def _opening(settings: Settings, folder: str, wanted: Mapping[str, Any]) -> dict
         "note": str(wanted["note"]),
         "group": _line("group", wanted["group"]),
         "job_type": _line("job_type", wanted["job_type"]),
+        "folder": _path(wanted["folder"]),
         "parent": _id_of(wanted["parent"]),
         "experiment": _id_of(wanted["experiment"]) or settings.experiment,
         "resume": bool(wanted["resume"]),
@@ -207,6 +208,15 @@ def _line(what: str, value: str | None) -> str | None:
         return clean_line(value)
     except ValueError as error:
         raise Invalid(f"{what} was {value!r:.80}: {error}.", hint=f"Correct {what} and call again.") from None
+
+
+def _path(value: str | None) -> str | None:
+    if value is None or not value.strip("/"):
+        return None
+    try:
+        return "/".join(clean_path(value))
+    except ValueError as error:
+        raise Invalid(f"folder was {value!r:.80}: {error}.", hint="Give a path such as sweeps/lr.") from None
 
 
 def _id_of(thing: Any) -> str | None:

@@ -163,6 +163,18 @@ def test_configuration_values_keep_their_types() -> None:
         assert math.isnan(given["bad"])
 
 
+def test_a_script_puts_its_run_into_a_folder() -> None:
+    run = quiet(folder="/sweeps/lr/")
+    run.finish()
+    other = quiet(folder="sweeps")
+    other.finish()
+    with stored() as runs:
+        assert [runs.run(one.id).folder for one in (run, other)] == ["sweeps/lr", "sweeps"]
+    for wrong in ("a//b", " a", "a/../b", "x" * 201):
+        with pytest.raises(Invalid, match="folder was"):
+            quiet(folder=wrong)
+
+
 def test_the_handle_can_be_used_like_a_dictionary() -> None:
     with quiet() as run:
         run["lr"] = 0.001
