@@ -1,4 +1,4 @@
-"""``sync``, ``fsck``, ``gc``, ``doctor`` and ``demo``."""
+"""``fsck``, ``gc``, ``doctor`` and ``demo``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from autoresearch.cli.answer import Answer, Cell, Column, Drawing, Facts, Prose, Table, shown
+from autoresearch.cli.answer import Answer, Cell, Column, Drawing, Facts, Prose, Table
 from autoresearch.cli.declaring import command
 from autoresearch.cli.face import Face, View, the_face, workspace_of
 from autoresearch.errors import UsageError
@@ -22,41 +22,9 @@ if TYPE_CHECKING:
     from autoresearch.loop.display import Display
     from autoresearch.track.checkup import Check
 
-__all__ = ["app", "demo", "doctor", "fsck", "gc", "sync"]
+__all__ = ["app", "demo", "doctor", "fsck", "gc"]
 
 app = typer.Typer(rich_markup_mode=None)
-
-
-@command(app, "sync", "sync", "sync ./journals-of-the-cluster", "sync --json")
-def sync(
-    context: typer.Context,
-    path: Annotated[
-        Path | None,
-        typer.Argument(
-            metavar="DIR",
-            help="Journals that came from elsewhere; else those of the store.",
-            show_default=False,
-        ),
-    ] = None,
-) -> Answer:
-    """Bring offline runs, and what dead processes left, into the store.
-
-    Each point is counted once, however often this is done.
-    """
-    from autoresearch.settings import Settings
-    from autoresearch.track.live.syncing import synchronize
-
-    home = the_face(context).home or Settings().home
-    done = synchronize(path, home, None)
-    plural = "" if done.journals == 1 else "s"
-    return Answer(
-        document=shown(done),
-        ids=[str(done.journals)],
-        blocks=[Prose(f"{done.journals:,} journal{plural} brought in, {done.points:,} points")],
-        following="autoresearch runs ls" if done.journals else "",
-        notices=(*done.left, *done.faults),
-        exit_code=1 if done.left else 0,
-    )
 
 
 @command(app, "fsck", "fsck", "fsck --json")

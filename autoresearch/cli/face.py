@@ -78,7 +78,12 @@ class Face:
             if self.talks:
                 for sentence in (*found.left, *found.faults):
                     sys.stderr.write(f"note: {sentence}\n")
-            yield workspace
+            try:
+                yield workspace
+            finally:
+                said = workspace.notice if self.talks else None
+                if said:
+                    sys.stderr.write(f"note: {said}\n")
 
 
 @dataclass(slots=True)

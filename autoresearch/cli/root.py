@@ -80,7 +80,7 @@ _Quiet = Annotated[
     bool, typer.Option("--quiet", "-q", help="Ids alone, one a line; the same as --format quiet.")
 ]
 _Project = Annotated[
-    str | None, typer.Option("--project", metavar="NAME", help="Another project than the folder's own.")
+    str | None, typer.Option("--project", "-p", metavar="NAME", help="Another project than the folder's own.")
 ]
 _Home = Annotated[
     Path | None,

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["hoisted", "run"]
 
 _FLAGS = frozenset({"--json", "--quiet", "-q"})
-_VALUES = frozenset({"--format", "--project", "--home", "--directory", "-C"})
+_VALUES = frozenset({"--format", "--project", "-p", "--home", "--directory", "-C"})
 _INTERRUPTED = 130
 
 

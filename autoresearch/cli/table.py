@@ -57,7 +57,8 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     "Data and care": {
         "import": ("moving", "Read a result log as experiments with verdicts."),
         "export": ("moving", "Write the project as JSON, CSV or results.tsv."),
-        "sync": ("caring", "Bring offline runs, and what dead processes left, into the store."),
+        "sync": ("sending", "Send what waits to the server; without one, bring offline runs into the store."),
+        "upload": ("sending", "Bring a project of the embedded store to the server."),
         "fsck": ("caring", "Verify the database and every stored object."),
         "gc": ("caring", "Remove objects that nothing refers to."),
         "doctor": ("caring", "Check that everything needed is there and works."),

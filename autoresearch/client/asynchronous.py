@@ -11,6 +11,7 @@ import httpx
 from autoresearch._version import __version__
 from autoresearch.client.async_calls import AsyncCalls
 from autoresearch.client.credentials import Credentials, credentials_of
+from autoresearch.client.keys import wanted_key
 from autoresearch.client.retrying import Reply, Retries, answer_of, unreachable
 from autoresearch.protocol.calls import Prepared, prepare
 from autoresearch.protocol.operations import OPERATIONS
@@ -105,7 +106,7 @@ class AsyncClient(AsyncCalls):
         if request.content is not None:
             said["Content-Type"] = request.media_type
         if request.method in {"POST", "PATCH"}:
-            said["Idempotency-Key"] = new_id()
+            said["Idempotency-Key"] = wanted_key() or new_id()
         retries = Retries(self._tries)
         while True:
             try:

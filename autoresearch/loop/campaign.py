@@ -34,7 +34,7 @@ from autoresearch.loop.workdir import Scope, Workdir, Workdirs, writing
 from autoresearch.records.experiment import Experiment, Verdict
 from autoresearch.records.goal import Goal
 from autoresearch.research.frontier import violations
-from autoresearch.track.joining import run_environment
+from autoresearch.track.joining import bring_runs, run_environment
 from autoresearch.track.workspace import Workspace
 
 __all__ = ["Plan", "Result", "run_campaign"]
@@ -252,6 +252,7 @@ class _Campaign:
             seconds=self.limit,
             environment=clean_environment({**linked, **self.plan.environment, "SEED": str(seed)}),
         )
+        bring_runs(self.workspace)
         outcome = score_run(done, self.goal.metric)
         runs.seconds += done.seconds
         runs.metrics, runs.reason, runs.log_tail = outcome.metrics, outcome.reason, done.log_tail

@@ -16,7 +16,7 @@ from autoresearch.loop.runner import Run, clean_environment, run_command, stoppa
 from autoresearch.loop.scoring import score_run
 from autoresearch.records.experiment import Experiment
 from autoresearch.records.frontier import Frontier
-from autoresearch.track.joining import run_environment
+from autoresearch.track.joining import bring_runs, run_environment
 from autoresearch.track.materializing import write_code
 from autoresearch.track.workspace import Workspace
 
@@ -112,6 +112,7 @@ def reproduce(
                 seconds=limit,
                 environment=clean_environment({**linked, "SEED": str(seed)}),
             )
+            bring_runs(workspace)
             if not runs.take(done, frontier.goal.metric):
                 break
     return runs.result(experiment, score, frontier, wanted, keep_dir)

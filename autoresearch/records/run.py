@@ -35,6 +35,7 @@ __all__ = [
     "RunState",
     "SeriesInfo",
     "Synced",
+    "Uploaded",
 ]
 
 RunState = Literal["running", "finished", "failed", "crashed", "killed"]
@@ -279,16 +280,42 @@ class Receipt(Record):
 
 
 class Synced(Record):
-    """What ``sync`` brought into the store.
+    """What ``sync`` brought to the server, or into the store.
 
     Attributes:
         journals: Journals that were brought to their end.
         points: Numbers in them that were not stored before.
-        left: One sentence for each journal that had to stay, with the reason.
+        changes: Changes of goals, experiments, verdicts, notes and artifacts that the server has now.
+        left: One sentence for whatever had to stay, with the reason.
+        refused: One sentence for each change that the server refuses; they stay until they are retried or dismissed.
         faults: One sentence for each damage that was met; everything else of these journals is stored.
     """
 
     journals: Count
     points: Count
+    changes: Count = 0
     left: tuple[str, ...] = ()
+    refused: tuple[str, ...] = ()
     faults: tuple[str, ...] = ()
+
+
+class Uploaded(Record):
+    """What ``upload`` brought to the server.
+
+    Attributes:
+        project: Name of the project.
+        changes: Goals, sessions, experiments, verdicts, notes and artifacts that were sent.
+        runs: Runs that are on the server with all their points, as the receipts of both sides say.
+        points: Numbers that were sent.
+        lines: Entries of text that were sent.
+        media: Images, tables, histograms and files that were sent.
+        left: One sentence for whatever is not there, with the reason.
+    """
+
+    project: Name
+    changes: Count = 0
+    runs: Count = 0
+    points: Count = 0
+    lines: Count = 0
+    media: Count = 0
+    left: tuple[str, ...] = ()

@@ -39,7 +39,11 @@ __all__ = [
     "workspace",
 ]
 
-_SETTINGS = ("AUTORESEARCH_HOME", "AUTORESEARCH_PROJECT", "AUTORESEARCH_ACTOR")
+_SETTINGS = tuple(
+    f"{prefix}_{name}"
+    for prefix in ("AUTORESEARCH", "ARWANDB", "WANDB")
+    for name in ("HOME", "PROJECT", "ACTOR", "MODE", "BASE_URL", "API_KEY")
+)
 _opened: dict[tuple[Any, ...], Workspace] = {}
 
 

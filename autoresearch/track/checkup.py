@@ -16,13 +16,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from autoresearch.errors import AutoresearchError
+from autoresearch.errors import AutoresearchError, Unavailable
 from autoresearch.settings import Settings
 from autoresearch.tokens import counter
+from autoresearch.track.live.draining import spools
+from autoresearch.track.live.servers import Server, mode_of, server_of
 
 __all__ = ["Check", "check_up"]
 
 _SAMPLE = 200
+_PATIENCE = 5.0
 _LITTLE, _TOO_LITTLE = 1024**3, 32 * 1024**2
 _DATABASE, _OBJECTS = "ledger.sqlite", "objects"
 
@@ -51,17 +54,23 @@ def check_up(
         Invalid: A setting in the environment is off.
     """
     folder = Path(directory).resolve()
-    store = Path(home).expanduser().resolve() if home else Path(Settings().home)
+    root = Path(home).expanduser().resolve() if home else Path(Settings().home)
+    settings = Settings()
+    mode = mode_of(settings, str(root))
+    server = server_of(settings, str(root)) if mode in {"online", "offline"} else None
+    store = root if server is None else Path(server.home)
     looks: dict[str, Callable[[], Check]] = {
         "python": _python,
         "sqlite": _sqlite,
         "git": _git,
-        "home": lambda: _home(store),
-        "space": lambda: _space(store),
+        "home": lambda: _home(root),
+        "space": lambda: _space(root),
+        "server": lambda: _server(server, mode),
+        "waiting": lambda: _waiting(root, server),
         "store": lambda: _store(store / _DATABASE),
         "objects": lambda: _objects(store / _OBJECTS),
         "project file": lambda: _project_file(folder),
-        "project": lambda: _project(folder, project, store),
+        "project": lambda: _project(folder, project, root, store),
         "tokens": _tokens,
     }
     return tuple(_looked(name, look) for name, look in looks.items())
@@ -137,6 +146,44 @@ def _space(store: Path) -> Check:
     return Check("space", "ok", said)
 
 
+def _server(server: Server | None, mode: str) -> Check:
+    from autoresearch.track.live.requesting import Requests
+
+    if server is None:
+        return Check("server", "ok", f"none, mode {mode}: everything is kept on this machine")
+    if mode == "offline":
+        return Check("server", "ok", f"{server.url} is left alone, mode offline, until `autoresearch sync`")
+    requests = Requests(server.url, server.key, patience=_PATIENCE)
+    try:
+        requests.get("/v1/auth/status")
+    except Unavailable as error:
+        return Check("server", "warn", f"mode {mode}: {error.message}", error.hint)
+    finally:
+        requests.close()
+    return Check("server", "ok", f"{server.url} answers, mode {mode}")
+
+
+def _waiting(root: Path, server: Server | None) -> Check:
+    from autoresearch.journal.locks import dead
+    from autoresearch.ledger.synced.outbox import Outbox
+
+    folders = [*spools(str(root)), *(spools(server.home) if server else ())]
+    journals = sum(len(dead(folder)) for folder in folders)
+    waiting = refused = 0
+    if server is not None:
+        outbox = Outbox(Path(server.home) / "outbox.sqlite")
+        waiting, refused = outbox.waiting(), len(outbox.rejected())
+        outbox.close()
+    found = ", ".join(
+        f"{count:,} {what}{'' if count == 1 else 's'}"
+        for count, what in ((waiting, "change"), (refused, "refused change"), (journals, "journal"))
+        if count
+    )
+    if not found:
+        return Check("waiting", "ok", "nothing waits to be sent or brought in")
+    return Check("waiting", "warn", found, "`autoresearch sync` brings them where they belong.")
+
+
 def _existing(path: Path) -> Path:
     return next(place for place in (path, *path.parents) if place.exists())
 
@@ -197,7 +244,7 @@ def _project_file(folder: Path) -> Check:
     return Check("project file", "ok", said)
 
 
-def _project(folder: Path, project: str | None, store: Path) -> Check:
+def _project(folder: Path, project: str | None, root: Path, store: Path) -> Check:
     from autoresearch.track.goals import disagreement
     from autoresearch.track.workspace import Workspace
 
@@ -205,7 +252,7 @@ def _project(folder: Path, project: str | None, store: Path) -> Check:
         return Check(
             "project", "warn", "nothing was recorded yet", "`autoresearch goal METRIC --min` begins."
         )
-    with Workspace.open(folder, project=project, home=store) as workspace:
+    with Workspace.open(folder, project=project, home=root) as workspace:
         known = {item.name for item in workspace.ledger.research.projects(limit=1000).items}
         if workspace.name not in known:
             advice = "`autoresearch goal METRIC --min` begins it."

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 from autoresearch.briefs.brief import Context, build
 from autoresearch.capture.change import Change, capture_change
 from autoresearch.errors import AutoresearchError, Invalid, NotFound
-from autoresearch.ledger.base import every
-from autoresearch.ledger.local.ledger import LocalLedger
+from autoresearch.ledger.base import Ledger, every
 from autoresearch.records.artifact import Artifact, RefRequest, Version
 from autoresearch.records.base import utc_now
 from autoresearch.records.experiment import (
@@ -44,9 +43,8 @@ from autoresearch.research.keys import repro_key
 from autoresearch.settings import Settings
 from autoresearch.track import place, storing
 from autoresearch.track.archive import Archive
-from autoresearch.track.live.calls import flush_active
-from autoresearch.track.live.draining import spools
-from autoresearch.track.live.syncing import recovered
+from autoresearch.track.belonging import brought_in, opened_ledger
+from autoresearch.track.live.servers import Server
 from autoresearch.track.project_file import ProjectFile, find_project_file, read_project_file
 from autoresearch.track.whoami import present_actor
 
@@ -67,16 +65,29 @@ class Workspace:
         root: Root of its git work tree, or the folder itself.
         name: Name of the project.
         ledger: Where everything is remembered.
+        home: Folder of what this machine keeps of it: the embedded store, or what belongs to the server.
+        server: The server that it is on; None for the embedded store.
         file: What ``autoresearch.toml`` says, or its defaults.
     """
 
     def __init__(
-        self, path: Path, *, root: Path, name: str, ledger: LocalLedger, file: ProjectFile, settings: Settings
+        self,
+        path: Path,
+        *,
+        root: Path,
+        name: str,
+        ledger: Ledger,
+        home: Path,
+        file: ProjectFile,
+        settings: Settings,
+        server: Server | None = None,
     ) -> None:
         self.path = path
         self.root = root
         self.name = name
         self.ledger = ledger
+        self.home = home
+        self.server = server
         self.file = file
         self.settings = settings
         self._session: str | None = None
@@ -96,7 +107,7 @@ class Workspace:
         Args:
             path: The folder; inside a git work tree its root is found.
             project: Name of the project; else AUTORESEARCH_PROJECT, ``autoresearch.toml``, the folder's name.
-            home: Folder of the embedded store; else AUTORESEARCH_HOME, else ``~/.autoresearch``.
+            home: Folder below which everything is kept; else AUTORESEARCH_HOME, else ``~/.autoresearch``.
             actor: Who acts; else the agent or person that the environment shows.
 
         Raises:
@@ -109,11 +120,18 @@ class Workspace:
         found = find_project_file(folder)
         file = read_project_file(found) if found else ProjectFile()
         name = project or settings.project or file.project or place.named_by_folder(str(root))
-        ledger = LocalLedger.open(
-            Path(home).expanduser().resolve() if home else Path(settings.home),
-            actor=actor or present_actor(settings),
+        store = Path(home).expanduser().resolve() if home else Path(settings.home)
+        ledger, kept, server = opened_ledger(settings, store, actor or present_actor(settings))
+        return cls(
+            folder,
+            root=root,
+            name=name,
+            ledger=ledger,
+            home=kept,
+            file=file,
+            settings=settings,
+            server=server,
         )
-        return cls(folder, root=root, name=name, ledger=ledger, file=file, settings=settings)
 
     def at(self, path: str | Path) -> Workspace:
         """The same project, ledger and session, seen from another folder: a checkout in which a trial runs.
@@ -124,7 +142,14 @@ class Workspace:
         folder = Path(path).resolve()
         root = _root(folder)
         other = Workspace(
-            folder, root=root, name=self.name, ledger=self.ledger, file=self.file, settings=self.settings
+            folder,
+            root=root,
+            name=self.name,
+            ledger=self.ledger,
+            home=self.home,
+            file=self.file,
+            settings=self.settings,
+            server=self.server,
         )
         other._session, other._settled = self._session, self._settled
         return other
@@ -140,20 +165,19 @@ class Workspace:
         self.close()
 
     @property
-    def home(self) -> Path:
-        """Folder of the embedded store."""
-        return Path(self.ledger.database.where).parent
+    def notice(self) -> str | None:
+        """What is not as it is on the server, in a sentence: that it does not answer, what waits; None when all is well."""
+        return getattr(self.ledger, "notice", None)
 
     def recover(self) -> Synced:
         """Bring into the store what this process has logged so far, and what others left in their journals when they died.
 
-        Every look at runs begins with this.
+        Every look at runs begins with this. With a server it is sent there; while that does not answer, it waits.
 
         Raises:
             StoreError: The store cannot be used; the journals keep everything.
         """
-        flush_active()
-        return recovered(spools(str(self.home))[:1], (str(self.home), None))
+        return brought_in(self.home, self.server, self.settings.mode)
 
     # Goal and session
 

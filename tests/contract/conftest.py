@@ -11,9 +11,11 @@ from typing import Any
 
 import pytest
 
+from autoresearch.client.keys import request_key
 from autoresearch.ledger.base import Ledger
 from autoresearch.ledger.local.ledger import LocalLedger
 from autoresearch.ledger.remote.ledger import RemoteLedger
+from autoresearch.ledger.synced.ledger import SyncedLedger
 from autoresearch.records.experiment import Actor
 from autoresearch.store.dialect_postgresql import Plain
 from tests.contract_helpers import Poke, Reopened
@@ -26,7 +28,7 @@ STORES: Mapping[str, Callable[[Path], Any]] = {
     "sqlite-reopened": lambda home: Reopened(home, PERSON),
     "postgres": lambda home: LocalLedger.connect(empty_database(), home / "objects", actor=PERSON),
 }
-SERVERS = ("http", "socket")
+SERVERS = ("http", "socket", "synced")
 _counter = itertools.count(1)
 
 
@@ -56,16 +58,22 @@ def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ledger]:
     """A new ledger.
 
     The leg ``sqlite-reopened`` opens the store anew for every operation, so that nothing lives in memory; ``http`` and
-    ``socket`` are organizations of a server that all tests of a worker share.
+    ``socket`` are organizations of a server that all tests of a worker share; ``synced`` is one with a ledger of this machine.
     """
     if request.param in SERVERS:
-        served: Served = request.getfixturevalue(request.param)
+        served: Served = request.getfixturevalue(_server_of(request.param))
         key = key_of(served.state.access, f"organization {next(_counter)}")
-        with RemoteLedger(served.client(key)) as remote:
-            yield remote
+        remote = RemoteLedger(served.client(key))
+        mirrored = request.param == "synced"
+        with SyncedLedger(tmp_path / "mirror", remote, keyed=request_key) if mirrored else remote as made:
+            yield made
         return
     with STORES[request.param](tmp_path / "store") as made:
         yield made
+
+
+def _server_of(leg: str) -> str:
+    return "http" if leg == "synced" else leg
 
 
 @pytest.fixture
@@ -78,7 +86,7 @@ def poke(request: pytest.FixtureRequest, ledger: Ledger, tmp_path: Path) -> Poke
             with server().superuser(workbench()) as connection:
                 Plain(connection).execute(statement, values)
             return
-        home = request.getfixturevalue(leg).home if leg in SERVERS else tmp_path / "store"
+        home = request.getfixturevalue(_server_of(leg)).home if leg in SERVERS else tmp_path / "store"
         with contextlib.closing(sqlite3.connect(home / "ledger.sqlite")) as file, file:
             file.execute(statement, values)
 

@@ -62,7 +62,7 @@ def version(machine: Machine, content: bytes, **more: str) -> Version:
 def test_every_operation_of_a_part_is_known_as_a_change_or_as_a_look() -> None:
     looks = {
         "decisions experiment experiments find frontier progress project projects session sessions",
-        "events facts notes search tried",
+        "bootstrap events facts notes search tried",
         "artifacts version versions",
     }
     known = set().union(*saying.WRITES.values(), *(names.split() for names in looks))

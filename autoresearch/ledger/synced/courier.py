@@ -100,8 +100,7 @@ class Courier:
     def _deliver(self, change: Change) -> None:
         try:
             arguments = renamed(saying.understood(change.said), change.trees, self.outbox.number_of)
-            with self._keyed(change.key):
-                answer = self._called(change, arguments)
+            answer = self._called(change, arguments)
         except Unauthorized:
             raise
         except AutoresearchError as error:
@@ -123,4 +122,5 @@ class Courier:
     def _called(self, change: Change, arguments: dict[str, Any]) -> Any:
         mirror = self._mirror.ledger
         push(mirror.objects, self._remote.objects, blobs_of(arguments, mirror))
-        return getattr(getattr(self._remote, change.part), change.call)(**arguments)
+        with self._keyed(change.key):
+            return getattr(getattr(self._remote, change.part), change.call)(**arguments)

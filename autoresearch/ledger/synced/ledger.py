@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -42,9 +43,11 @@ class SyncedLedger(Ledger):
         remote: The ledger of the server; closed with this one.
         actor: Who acts.
         keyed: Makes a context in which requests carry a key that tells a repeated one.
+        offline: Whether the server is left alone until ``send()``.
         clock: Seconds that only grow.
 
     Attributes:
+        offline: Whether it is.
         home: That folder.
         local: The ledger of this machine.
         outbox: What waits to be sent.
@@ -58,6 +61,7 @@ class SyncedLedger(Ledger):
         *,
         actor: Actor | None = None,
         keyed: Callable[[str], contextlib.AbstractContextManager[object]] = contextlib.nullcontext,
+        offline: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.home = home
@@ -69,7 +73,8 @@ class SyncedLedger(Ledger):
         self._mirror = Mirror(self.local, self.outbox)
         self.courier = Courier(self.outbox, self._mirror, remote, keyed=keyed)
         self._clock = clock
-        self._until = 0.0
+        self.offline = offline
+        self._until = math.inf if offline else 0.0
         self.research = _Research(self)
         self.memory = _Memory(self)
         self.artifacts = _Artifacts(self)
@@ -105,7 +110,9 @@ class SyncedLedger(Ledger):
             Unauthorized: It refuses the key.
         """
         self.courier.send(seconds=seconds, told=told)
-        self.trouble, self._until = None, 0.0
+        self.trouble = None
+        if not self.offline:
+            self._until = 0.0
 
     def changed(self, part: str, call: str, arguments: dict[str, Any]) -> Any:
         """Make a change: kept, sent, and answered by the server or by this machine."""

@@ -16,19 +16,21 @@ __all__ = ["blobs_of", "provisional", "renamed"]
 def blobs_of(arguments: Mapping[str, Any], mirror: LocalLedger) -> set[str]:
     """Digests of everything that a change's record names: the patch, the manifest and every file of it."""
     found: set[str] = set()
+    alone = arguments.get("tree")
     for request in _requests(arguments.values()):
         if isinstance(request, ExperimentRequest) and request.diff is not None and not request.diff.truncated:
             found.add(request.diff.digest)
-        tree = request.tree if isinstance(request, ExperimentRequest | VersionRequest) else None
-        if tree is None:
-            continue
-        found.add(tree)
-        try:
-            entries = mirror.snapshots.tree(tree).entries
-        except AutoresearchError:
-            continue  # not here, or damaged: the server answers what it thinks of that
-        found.update(entry.sha256 for entry in entries if entry.kind == "file" and entry.sha256)
-    return found
+        if isinstance(request, ExperimentRequest | VersionRequest) and request.tree is not None:
+            found |= _of_tree(request.tree, mirror)
+    return found | (_of_tree(alone, mirror) if isinstance(alone, str) else set())
+
+
+def _of_tree(tree: str, mirror: LocalLedger) -> set[str]:
+    try:
+        entries = mirror.snapshots.tree(tree).entries
+    except AutoresearchError:
+        return {tree}  # not here, or damaged: the server answers what it thinks of that
+    return {tree, *(entry.sha256 for entry in entries if entry.kind == "file" and entry.sha256)}
 
 
 def provisional(arguments: Mapping[str, Any], mirror: LocalLedger) -> dict[str, str]:

@@ -14,7 +14,7 @@ from autoresearch.errors import StoreCorrupt
 from autoresearch.ledger import base
 from autoresearch.records.artifact import RefRequest, VersionRequest
 from autoresearch.records.experiment import DecisionRequest, ExperimentRequest, NoteRequest, SessionRequest
-from autoresearch.records.goal import GoalRequest, SegmentRequest
+from autoresearch.records.goal import GoalRequest, ProjectRequest, SegmentRequest
 
 __all__ = ["PARTS", "WRITES", "answer_of", "bound", "said", "understood", "written"]
 
@@ -29,12 +29,14 @@ WRITES: Mapping[str, frozenset[str]] = {
     "research": frozenset(
         {
             "decide",
+            "make_project",
             "move_session",
             "open_segment",
             "open_session",
             "record",
             "record_judged",
             "set_goal",
+            "set_tree",
         }
     ),
     "memory": frozenset({"add_note"}),
@@ -49,6 +51,7 @@ _MODELS: Mapping[str, type[BaseModel]] = {
         ExperimentRequest,
         GoalRequest,
         NoteRequest,
+        ProjectRequest,
         RefRequest,
         SegmentRequest,
         SessionRequest,

@@ -96,8 +96,7 @@ class Records:
             Unauthorized: It refuses the key.
         """
         try:
-            with self._line.keyed(str(uuid.uuid5(_SPACE, f"{self._line.home}:{event.seq}"))):
-                _SENT[event.kind](self, event)
+            _SENT[event.kind](self, event)
         except AutoresearchError as error:
             if is_fatal(error):
                 raise
@@ -110,11 +109,13 @@ class Records:
         after = event.after or {}
         fields = {name: after[name] for name in GoalRequest.model_fields if name in after}
         goal = GoalRequest.model_validate(fields, strict=False)
-        self._line.remote.research.set_goal(self._project, goal)
+        with self._keyed(event):
+            self._line.remote.research.set_goal(self._project, goal)
 
     def _segment(self, event: Event) -> None:
         reason = str((event.after or {}).get("reason") or "compared anew")
-        self._line.remote.research.open_segment(SegmentRequest.make(project=self._project, reason=reason))
+        with self._keyed(event):
+            self._line.remote.research.open_segment(SegmentRequest.make(project=self._project, reason=reason))
 
     def _session(self, event: Event) -> None:
         session = self._line.local.research.session(event.subject)
@@ -123,7 +124,7 @@ class Records:
 
     def _moved(self, event: Event) -> None:
         move: Any = "close" if event.kind == "session.closed" else "reopen"
-        with contextlib.suppress(Conflict):  # it is there already
+        with contextlib.suppress(Conflict), self._keyed(event):  # it is there already
             self._line.remote.research.move_session(event.subject, move)
 
     def _experiment(self, event: Event) -> None:
@@ -201,7 +202,14 @@ class Records:
         # What moves by itself moves there by itself.
         if event.actor.kind != "system" and isinstance(version, str):
             there = self._version_there(f"{artifact}:{version}").partition(":")[2]
-            self._line.remote.artifacts.move_ref(RefRequest.make(artifact=artifact, ref=ref, version=there))
+            with self._keyed(event):
+                self._line.remote.artifacts.move_ref(
+                    RefRequest.make(artifact=artifact, ref=ref, version=there)
+                )
+
+    def _keyed(self, event: Event) -> contextlib.AbstractContextManager[object]:
+        """For what has no id of its own: done once, also where an answer was lost."""
+        return self._line.keyed(str(uuid.uuid5(_SPACE, f"{self._line.home}:{self._project}:{event.seq}")))
 
     def _version_here(self, name: str) -> Version:
         artifact, _, version = name.partition(":")

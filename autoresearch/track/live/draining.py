@@ -32,13 +32,15 @@ class Taken:
     Attributes:
         writers: Journals that were brought to their end.
         points: Numbers in them that were not stored before.
+        told: Called with the number of points of each part that is stored.
         left: One sentence for each journal that had to stay, with the reason.
         faults: One sentence for each damage that was met.
     """
 
-    __slots__ = ("faults", "left", "points", "writers")
+    __slots__ = ("faults", "left", "points", "told", "writers")
 
-    def __init__(self) -> None:
+    def __init__(self, told: Callable[[int], None] = lambda _: None) -> None:
+        self.told = told
         self.writers = 0
         self.points = 0
         self.left: list[str] = []
@@ -127,6 +129,7 @@ def _adopt(folder: str, writer: str, ingest: LocalIngest | Sender, taken: Taken)
         def took(batch: Batch) -> None:
             nonlocal seen, ended
             taken.points += batch.points
+            taken.told(batch.points)
             ended = ended or any(message.body.get("op") in _ENDS for message in batch.messages)
             seen = max(seen, _latest(batch))
             taken.faults.extend(batch.faults)

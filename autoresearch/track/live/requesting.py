@@ -43,7 +43,7 @@ class Requests:
         AutoresearchError: What the server answered: that it refuses the key, the content, the size.
     """
 
-    __slots__ = ("__weakref__", "_connection", "_key", "_lock", "_path", "_used", "patience", "url")
+    __slots__ = ("__weakref__", "_connection", "_ended", "_key", "_lock", "_path", "_used", "patience", "url")
 
     def __init__(self, url: str, key: str, *, patience: float = _PATIENCE) -> None:
         self.url = url
@@ -52,6 +52,7 @@ class Requests:
         self._path = ""
         self._connection: HTTPConnection | None = None
         self._used = False
+        self._ended = False
         self._lock = threading.Lock()
         _live.add(self)
 
@@ -69,7 +70,11 @@ class Requests:
         return self._asked("POST", path, file, headers)
 
     def close(self) -> None:
-        """End the connection, also under a request that waits: that one fails."""
+        """End the connection for good, also under a request that waits: that one fails, and so does every later one."""
+        self._ended = True
+        self._drop()
+
+    def _drop(self) -> None:
         connection, self._connection = self._connection, None
         self._used = False
         if connection is not None:
@@ -86,12 +91,12 @@ class Requests:
                 try:
                     return self._answered(method, path, body, headers)
                 except (OSError, HTTPException) as error:
-                    self.close()
+                    self._drop()
                     # A connection that was kept may have been closed meanwhile, which shows when it is used again.
                     if not kept or isinstance(error, TimeoutError):
                         raise self._silent(error) from None
                 except BaseException:
-                    self.close()
+                    self._drop()
                     raise
 
     def _answered(
@@ -112,7 +117,7 @@ class Requests:
         data = self._read(response)
         self._used = not response.will_close
         if response.will_close:
-            self.close()
+            self._drop()
         return self._understood(response, data)
 
     def _read(self, response: HTTPResponse) -> bytes:
@@ -121,7 +126,7 @@ class Requests:
         while piece := response.read(_PIECE):
             data += piece
             if len(data) > _MOST_ANSWER or time.monotonic() > until:
-                self.close()
+                self._drop()
                 raise self._odd(response.status, data)
         if response.length:
             raise ConnectionResetError("the answer was cut off")
@@ -179,6 +184,8 @@ class Requests:
         )
 
     def _connected(self) -> HTTPConnection:
+        if self._ended:
+            raise ConnectionAbortedError("the run has ended")
         if self._connection is None:
             self._used = False
             self._connection, self._path = _connection(self.url, self.patience)

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from autoresearch.errors import UsageError
 from autoresearch.ledger.base import Ledger
 from autoresearch.ledger.local.ingest import LocalIngest
 from autoresearch.ledger.local.ledger import LocalLedger
 from autoresearch.records.run import Run
 from autoresearch.track.live.draining import adopt_all, spools
+from autoresearch.track.live.requesting import Requests
 from autoresearch.track.live.sending import Sender
 
 if TYPE_CHECKING:
@@ -34,9 +34,9 @@ def opened(where: Where) -> Iterator[Ledger]:
 
 
 def _remote(server: Server) -> Ledger:
-    raise UsageError(
-        f"Runs of {server.url} cannot be read back from here.", hint="Read them where the server runs."
-    )
+    from autoresearch.track.connecting import remote_ledger
+
+    return remote_ledger(server)
 
 
 def stored_run(ref: str, project: str, where: Where) -> Run:
@@ -64,10 +64,13 @@ def standing_of(ref: str, project: str, where: Where) -> tuple[str, str, int]:
     return run.id, run.name, max(steps, default=-1) + 1
 
 
-def ingest_of(where: Where) -> LocalIngest | Sender:
-    """Where the journals of a home go."""
+def ingest_of(where: Where, *, patience: float = 20.0) -> LocalIngest | Sender:
+    """Where the journals of a home go; ``patience`` is the seconds that a silent server is waited for."""
     home, server = where
-    return LocalIngest(home) if server is None else Sender(server, objects=(os.path.join(home, "objects"),))
+    if server is None:
+        return LocalIngest(home)
+    requests = Requests(server.url, server.key, patience=patience)
+    return Sender(server, objects=(os.path.join(home, "objects"),), requests=requests)
 
 
 def _gather(where: Where) -> None:

@@ -82,6 +82,8 @@ class Sender:
         from autoresearch.protocol.points_packing import MEDIA_TYPE, pack
 
         self._push(batch)
+        if _links(batch):
+            self._send_experiments(_links(batch))
         answer = self._tried(
             lambda: self._requests.post("/v1/ingest", pack([batch]), MEDIA_TYPE), batch.writer
         )
@@ -122,7 +124,7 @@ class Sender:
         return max(0.0, self._until - self._clock())
 
     def close(self) -> None:
-        """End the connection; the next use opens another."""
+        """End the connection for good."""
         self._requests.close()
 
     def _tried(self, request: Callable[[], dict[str, Any]], writer: str) -> dict[str, Any]:
@@ -145,6 +147,27 @@ class Sender:
             pause = _LONGEST_PAUSE * chance
         self._failures += 1
         self._until = self._clock() + pause
+
+    def _send_experiments(self, wanted: set[str]) -> None:
+        """An experiment that a run executes is on the server before the run says so, also where it was recorded offline."""
+        outbox = os.path.join(self._server.home, "outbox.sqlite")
+        if wanted <= self._sent or not os.path.exists(outbox):
+            return
+        import sqlite3
+
+        try:
+            connection = sqlite3.connect(f"file:{outbox}?mode=ro", uri=True, timeout=5)
+            try:
+                waiting = connection.execute("SELECT said FROM changes WHERE state = 'waiting'").fetchall()
+            finally:
+                connection.close()
+        except sqlite3.Error:
+            return  # whoever records the next experiment says what is wrong with the file
+        if any(one in said for (said,) in waiting for one in wanted):
+            from autoresearch.track.connecting import send_held
+
+            send_held(self._server)
+        self._sent |= wanted
 
     # Bytes before the message that names them
 
@@ -190,10 +213,25 @@ class Sender:
     def _claim(self) -> None:
         """Note whose folder this is, once the server has said it: what waits in it may go nowhere else."""
         if self._server.organization() is None:
-            answer = self._requests.get("/v1/auth/status")
+            try:
+                answer = self._requests.get("/v1/auth/status")
+            except AutoresearchError:
+                return  # what is sent matters more; it is asked again by the next process
             name = answer.get("organization_id") or answer.get("organization")
             if isinstance(name, str):
                 self._server.claim(name)
+
+
+def _links(batch: Batch) -> set[str]:
+    """Ids of the experiments that a run says it executes."""
+    found = set()
+    for message in batch.messages:
+        body = message.body if hasattr(message.body, "get") else {}
+        field = {"open": "experiment", "experiment": "id"}.get(str(body.get("op")))
+        said = body.get(field) if field else None
+        if isinstance(said, str) and said:
+            found.add(said)
+    return found
 
 
 def _whole(results: Any, least: int | None) -> int:

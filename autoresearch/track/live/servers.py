@@ -11,9 +11,11 @@ from autoresearch.store.homes import make_home, server_home
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from autoresearch.settings import Settings
 
-__all__ = ["Server", "mode_of", "required_server", "server_of"]
+__all__ = ["Server", "mode_of", "required_server", "server_of", "siblings"]
 
 _ABOUT = "server.json"
 
@@ -36,13 +38,21 @@ class Server:
 
     def organization(self) -> str | None:
         """Id of the organization whose folder this is; None while the server has not said it."""
+        name = self._about().get("organization")
+        return name if isinstance(name, str) else None
+
+    def is_of(self, url: str, organization: str) -> bool:
+        """Whether this folder is that of an organization on a server."""
+        about = self._about()
+        return (about.get("url"), about.get("organization")) == (url, organization)
+
+    def _about(self) -> dict[str, Any]:
         try:
             with open(os.path.join(self.home, _ABOUT), encoding="utf-8") as file:
                 said = json_value(file.read())
         except (OSError, ValueError):
-            return None
-        name = said.get("organization") if isinstance(said, dict) else None
-        return name if isinstance(name, str) else None
+            return {}
+        return said if isinstance(said, dict) else {}
 
     def claim(self, organization: str) -> None:
         """Note whose folder this is; where it cannot be written it is asked again."""
@@ -64,6 +74,9 @@ def server_of(settings: Settings, home: str) -> Server | None:
     Args:
         settings: What the environment says.
         home: The home, below which the server's folder lies.
+
+    Raises:
+        AuthError: No key is set, and what ``autoresearch login`` stored cannot be used.
     """
     url = settings.base_url
     key = settings.api_key or (_stored_key(url) if url else None)
@@ -88,6 +101,20 @@ def required_server(settings: Settings, home: str) -> Server:
     return found
 
 
+def siblings(server: Server) -> list[Server]:
+    """Folders that belong to the same organization of the same server, made with keys that were used before.
+
+    What waits in them may be sent with the present key.
+    """
+    above, mine = os.path.dirname(server.home), server.organization()
+    try:
+        names = sorted(os.listdir(above))
+    except OSError:
+        return []
+    others = [Server(server.url, server.key, os.path.join(above, name)) for name in names]
+    return [one for one in others if one.home != server.home and mine and one.is_of(server.url, mine)]
+
+
 def mode_of(settings: Settings, home: str, asked: str | None = None) -> str:
     """The mode in force: the one that was asked for, else the setting, else online where there is a server, else local.
 
@@ -103,12 +130,7 @@ def mode_of(settings: Settings, home: str, asked: str | None = None) -> str:
 
 
 def _stored_key(url: str) -> str | None:
-    """The key for a server that ``autoresearch login`` stored; None for none."""
-    path = os.path.join(os.path.expanduser("~"), ".config", "autoresearch", "credentials.json")
-    try:
-        with open(path, encoding="utf-8") as file:
-            said = json_value(file.read())
-        key = said["servers"][url]["key"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    return key if isinstance(key, str) else None
+    from autoresearch.client.credentials import stored
+
+    found = stored(url)
+    return None if found is None else found.key
