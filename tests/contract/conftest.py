@@ -29,6 +29,8 @@ STORES: Mapping[str, Callable[[Path], Any]] = {
     "postgres": lambda home: LocalLedger.connect(empty_database(), home / "objects", actor=PERSON),
 }
 SERVERS = ("http", "socket", "synced")
+# What is about bytes, with these in a bucket.
+BUCKET, OF_BYTES = "bucket", {"test_artifacts", "test_snapshots"}
 _counter = itertools.count(1)
 
 
@@ -36,7 +38,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Every leg, but for what is done where the store lies."""
     if "ledger" in metafunc.fixturenames:
         local = any(metafunc.definition.iter_markers("store"))
-        metafunc.parametrize("ledger", STORES if local else (*STORES, *SERVERS), indirect=True)
+        legs = [*STORES, *(() if local else SERVERS)]
+        if not local and metafunc.module.__name__.rpartition(".")[2] in OF_BYTES:
+            legs.append(BUCKET)
+        metafunc.parametrize("ledger", legs, indirect=True)
 
 
 @pytest.fixture(scope="session")
@@ -66,6 +71,11 @@ def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ledger]:
         remote = RemoteLedger(served.client(key))
         mirrored = request.param == "synced"
         with SyncedLedger(tmp_path / "mirror", remote, keyed=request_key) if mirrored else remote as made:
+            yield made
+        return
+    if request.param == BUCKET:
+        bucket = f"s3://{request.getfixturevalue('s3').bucket()}/objects"
+        with LocalLedger.connect(tmp_path / "store" / "ledger.sqlite", bucket, actor=PERSON) as made:
             yield made
         return
     with STORES[request.param](tmp_path / "store") as made:
