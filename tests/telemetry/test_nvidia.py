@@ -20,9 +20,11 @@ class Driver:
     """Two GPUs: a whole one, and a partition that knows neither utilization nor power."""
 
     NVML_TEMPERATURE_GPU = pynvml.NVML_TEMPERATURE_GPU
+    nvmlMemory_v2 = pynvml.nvmlMemory_v2
     NVMLError: type[Exception] = pynvml.NVMLError
 
     def __init__(self) -> None:
+        self.old = False
         self.starts = self.stops = 0
         self.lost: set[int] = set()
         self.missing = False
@@ -50,8 +52,19 @@ class Driver:
             raise pynvml.NVMLError(pynvml.NVML_ERROR_NOT_SUPPORTED)
         return pynvml.c_nvmlUtilization_t(gpu=97, memory=41)
 
-    def nvmlDeviceGetMemoryInfo(self, handle: int) -> Any:
-        return pynvml.c_nvmlMemory_t(total=80_000_000_000, free=60_000_000_000, used=20_000_000_000)
+    def nvmlDeviceGetMemoryInfo(self, handle: int, version: Any = None) -> Any:
+        if version is None:
+            return pynvml.c_nvmlMemory_t(total=80_000_000_000, free=59_000_000_000, used=21_000_000_000)
+        if self.old:
+            raise pynvml.NVMLError(pynvml.NVML_ERROR_FUNCTION_NOT_FOUND)
+        assert version == self.nvmlMemory_v2
+        sizes = {
+            "total": 80_000_000_000,
+            "reserved": 1_000_000_000,
+            "free": 59_000_000_000,
+            "used": 20_000_000_000,
+        }
+        return pynvml.c_nvmlMemory_v2_t(version=version, **sizes)
 
     def nvmlDeviceGetPowerUsage(self, handle: int) -> int:
         if handle == 1:
@@ -87,6 +100,12 @@ def test_every_gpu_gives_what_it_has() -> None:
         "system/gpu/1/memory_used_gb": 20.0,
         "system/gpu/1/temperature_c": 41.0,
     }
+
+
+def test_an_older_driver_counts_what_it_keeps_for_itself() -> None:
+    driver = Driver()
+    driver.old = True
+    assert _gpu(_sampler(driver).sample())["system/gpu/0/memory_used_gb"] == 21.0
 
 
 def test_a_gpu_that_is_lost_leaves_the_other() -> None:
