@@ -15,7 +15,7 @@ if TYPE_CHECKING:
         """What is used of the module ``pynvml``."""
 
         NVML_TEMPERATURE_GPU: int
-        nvmlMemory_v2: int
+        nvmlMemory_v2: int  # noqa: N815
         NVMLError: type[Exception]
 
         def nvmlInit(self) -> None: ...  # noqa: N802 (the driver's names)

@@ -20,7 +20,7 @@ class Driver:
     """Two GPUs: a whole one, and a partition that knows neither utilization nor power."""
 
     NVML_TEMPERATURE_GPU = pynvml.NVML_TEMPERATURE_GPU
-    nvmlMemory_v2 = pynvml.nvmlMemory_v2
+    nvmlMemory_v2 = pynvml.nvmlMemory_v2  # noqa: N815
     NVMLError: type[Exception] = pynvml.NVMLError
 
     def __init__(self) -> None:
