@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from autoresearch.ledger.local import run_reading
 from autoresearch.ledger.local.run_listing import row_of
 from autoresearch.ledger.local.unit import Unit
-from autoresearch.ledger.local.unnumbered import Number, append
+from autoresearch.ledger.local.unnumbered import Number, append, begun
 from autoresearch.records.ids import derived_id
 from autoresearch.research.metadata import canonical, labels_of, metadata_of
 from autoresearch.series.batch import Labels
@@ -96,8 +96,7 @@ class Events:
         Raises:
             NotFound: There is no such run.
         """
-        with self._ledger.write(run=run_id) as unit:
-            row_of(unit, run_id)
+        with begun(self._ledger, run_id) as unit:
             named: dict[str, NewEvent] = {}
             for event in events:
                 named.setdefault(derived_id(run_id, event.name), event)

@@ -7,6 +7,7 @@ again after a lost answer adds nothing, and a value that was set, changed and se
 
 from __future__ import annotations
 
+import contextlib
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -18,6 +19,7 @@ from autoresearch.ledger.local.run_listing import row_of
 from autoresearch.ledger.local.unit import Unit
 from autoresearch.records.run import Run
 from autoresearch.series.batch import Batch, Labels, Message, Rows, Text
+from autoresearch.store import run_schema
 from autoresearch.store.rows import Row
 
 if TYPE_CHECKING:
@@ -26,9 +28,9 @@ if TYPE_CHECKING:
     from autoresearch.store.points import Points
     from autoresearch.store.points_reading import SeriesRow
 
-__all__ = ["Entry", "Number", "Unnumbered", "append", "ensure_project", "state_messages", "tell"]
+__all__ = ["Entry", "Number", "Unnumbered", "append", "begun", "ensure_project", "state_messages", "tell"]
 
-_PAGE = 4096
+_PAGE = 32_768
 _NEAR = 256
 
 
@@ -95,8 +97,7 @@ class Unnumbered:
         Raises:
             NotFound: There is no such run.
         """
-        with self._ledger.write(run=run_id) as unit:
-            row_of(unit, run_id)
+        with begun(self._ledger, run_id) as unit:
             found = run_reading.points(unit)
             known = _known(found, run_id)
             fresh = _fresh_numbers(found, known, _last(numbers))
@@ -110,8 +111,7 @@ class Unnumbered:
         Raises:
             NotFound: There is no such run.
         """
-        with self._ledger.write(run=run_id) as unit:
-            row_of(unit, run_id)
+        with begun(self._ledger, run_id) as unit:
             ingest.beat(*_place(unit), run_id, self.writer(run_id))
 
     def set_state(self, run_id: str, state: str, at: float) -> None:
@@ -137,7 +137,7 @@ class Unnumbered:
             limit: How many to give at most.
             each: Give every text of a step, in the order in which they were said; else the last one.
         """
-        with self._ledger.read() as unit:
+        with self._ledger.runs.reading(id=run_id) as unit:
             row_of(unit, run_id)
             found = run_reading.points(unit)
             order = _order(_steps(found, series), each=each)
@@ -167,9 +167,25 @@ class Unnumbered:
         Raises:
             NotFound: There is no such run.
         """
-        with self._ledger.read() as unit:
+        with self._ledger.runs.reading(id=run_id) as unit:
             row_of(unit, run_id)
             return run_reading.points(unit).catalog([run_id], kind=kind)
+
+
+@contextlib.contextmanager
+def begun(ledger: LocalLedger, run_id: str) -> Iterator[Unit]:
+    """A write transaction on the points of a run that is there, also when nobody has looked at it since it began.
+
+    Raises:
+        NotFound: There is no such run.
+    """
+    with ledger.read() as unit:
+        known = unit.rows.one(run_schema.runs, id=run_id) is not None
+    if not known:
+        ledger.runs.settle({"id": run_id})
+    with ledger.write(run=run_id) as unit:
+        row_of(unit, run_id)
+        yield unit
 
 
 def ensure_project(ledger: LocalLedger, name: str) -> None:

@@ -347,12 +347,11 @@ def _key(key: IngestionKey) -> dict[str, Any]:
 
 
 def _keys(call: Call) -> Answer:
+    run = call.ledger.runs.run(known_run(call.names["id"]))
     found: list[dict[str, Any]] = []
     cursor = None
     while True:
-        page = call.access.ingestion_keys.list(
-            call.caller, known_run(call.names["id"]), limit=_PAGE, cursor=cursor
-        )
+        page = call.access.ingestion_keys.list(call.caller, run.id, limit=_PAGE, cursor=cursor)
         found += map(_key, page.items)
         cursor = page.next_cursor
         if cursor is None:
@@ -363,7 +362,8 @@ def _make_key(call: Call) -> Answer:
     said = form(forms.KeyForm, call)
     ttl = _TTL_SECONDS if said.ttl_ms is None else max(1, said.ttl_ms // 1000)
     request = IngestionKeyRequest.make(name=said.name, ttl=ttl)
-    made = call.access.ingestion_keys.create(call.caller, known_run(call.names["id"]), request)
+    run = call.ledger.runs.run(known_run(call.names["id"]))
+    made = call.access.ingestion_keys.create(call.caller, run.id, request)
     return Answer(content={"key": _key(made.ingestion_key), "token": made.key})
 
 
