@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import datetime
+import functools
+import tempfile
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from autoresearch.errors import Conflict, Invalid, NotFound
 from autoresearch.ledger.base import Ledger, every
+from autoresearch.ledger.local.ledger import LocalLedger
 from autoresearch.records.folder import MOST_DEEP, AnnotationRequest, Folder, FolderEdit, FolderRequest
 from autoresearch.records.ids import new_id
 from autoresearch.records.run import RunEdit, RunQuery
+from autoresearch.track.folder_tree import FolderTree
 from tests.run_batches import PROJECT, Writer
 
 
@@ -253,8 +260,75 @@ def test_annotations_go_with_their_run_and_need_one(ledger: Ledger) -> None:
     assert ledger.runs.annotations(run).items == ()
 
 
+_NAMES = st.sampled_from(["a", "b", "c"])
+_PATHS = st.lists(_NAMES, min_size=1, max_size=3).map("/".join)
+_STEPS = st.one_of(
+    st.tuples(st.just("make"), _PATHS, st.just("")),
+    st.tuples(st.just("move"), _PATHS, _PATHS | st.just("")),
+    st.tuples(st.just("rename"), _PATHS, _NAMES),
+    st.tuples(st.just("remove"), _PATHS, st.just("")),
+)
+
+
+def moved_paths(paths: set[str], old: str, new: str) -> set[str] | None:
+    """The tree after a folder got another path; None when that cannot be."""
+    above = new.rpartition("/")[0]
+    taken = new in paths and new != old
+    if (
+        old not in paths
+        or taken
+        or (above and above not in paths)
+        or (f"{new}/".startswith(f"{old}/") and new != old)
+    ):
+        return None
+    return {new + path[len(old) :] if f"{path}/".startswith(f"{old}/") else path for path in paths}
+
+
+def expected(paths: set[str], step: tuple[str, str, str]) -> set[str] | None:
+    what, path, other = step
+    if what == "make":
+        names = path.split("/")
+        return paths | {"/".join(names[: depth + 1]) for depth in range(len(names))}
+    if what == "remove":
+        return paths - {path} if path in paths and not any(p.startswith(f"{path}/") for p in paths) else None
+    parent, _, name = path.rpartition("/")
+    if what == "move":
+        return moved_paths(paths, path, f"{other}/{name}" if other else name)
+    return moved_paths(paths, path, f"{parent}/{other}" if parent else other)
+
+
+def done(tree: FolderTree, what: str, path: str, other: str) -> Folder:
+    if what == "make":
+        return tree.create(path)
+    if what == "move":
+        return tree.move(path, other or "/")
+    return tree.rename(path, other) if what == "rename" else tree.remove(path)
+
+
+@settings(max_examples=40)
+@given(st.lists(_STEPS, max_size=12))
+def test_the_tree_is_what_a_set_of_paths_would_be(steps: list[tuple[str, str, str]]) -> None:
+    with tempfile.TemporaryDirectory() as home, LocalLedger.open(Path(home)) as ledger:
+        tree, paths = FolderTree(ledger), set[str]()
+        for step in steps:
+            what, path, other = step
+            wanted = expected(paths, step)
+            call = functools.partial(done, tree, what, path, other)
+            if wanted is None:
+                with pytest.raises((NotFound, Conflict)):
+                    call()
+            else:
+                call()
+                paths = wanted
+            found = tree.list()
+            assert {folder.path_name for folder in found} == paths
+            by_id = {folder.id: folder for folder in found}
+            for folder in found:
+                above = [by_id[each].name for each in folder.parent_id_path]
+                assert "/".join([*above, folder.name]) == folder.path_name
+
+
 def test_folders_and_annotations_of_another_organization_are_not_there(tmp_path: Any) -> None:
-    from autoresearch.ledger.local.ledger import LocalLedger
     from autoresearch.store.objects import Objects
     from autoresearch.store.sqlite import Database
 
