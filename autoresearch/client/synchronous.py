@@ -8,9 +8,9 @@ from typing import Any, Self
 
 import httpx
 
-from autoresearch._version import __version__
 from autoresearch.client.calls import Calls
 from autoresearch.client.credentials import Credentials, credentials_of
+from autoresearch.client.introducing import headers_of
 from autoresearch.client.keys import wanted_key
 from autoresearch.client.retrying import Reply, Retries, answer_of, unreachable
 from autoresearch.protocol.calls import Prepared, prepare
@@ -51,10 +51,7 @@ class Client(Calls):
         self._tries = tries
         self._http = httpx.Client(
             base_url=credentials.base_url,
-            headers={
-                "Authorization": f"Bearer {credentials.key}",
-                "User-Agent": f"autoresearch/{__version__}",
-            },
+            headers=headers_of(credentials.key),
             timeout=timeout,
             transport=transport,
             limits=httpx.Limits(max_connections=32, max_keepalive_connections=16, keepalive_expiry=30),

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from starlette.requests import Request
 
-from autoresearch.errors import Forbidden
+from autoresearch.client.introducing import AGENT_HEADER
+from autoresearch.errors import Forbidden, Invalid
 from autoresearch.ledger.access.caller import unauthorized
 from autoresearch.ledger.access.service import Caller
 from autoresearch.protocol.rows import Scope
+from autoresearch.records.experiment import Actor
 from autoresearch.server import cookies
 from autoresearch.server.state import State
 
 __all__ = ["bearer", "caller_of", "ingesting", "state_of", "whoever"]
 
+_LONGEST = 100
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -37,7 +42,27 @@ def bearer(request: Request) -> str:
 
 
 async def whoever(request: Request) -> Caller:
-    """The caller of a request, whatever it may do.
+    """The caller of a request, whatever it may do; an agent that acts with somebody's key says so in a header.
+
+    That can only take away: nobody becomes a person by it.
+
+    Raises:
+        Unauthorized: No valid key or session came with it.
+        Forbidden: It is a change that a page of somebody else sends.
+        Invalid: The header names no agent.
+    """
+    caller = await _recognized(request)
+    agent = request.headers.get(AGENT_HEADER)
+    if agent is None:
+        return caller
+    name = f"{agent} for {caller.actor.name}" if caller.actor.name != agent else agent
+    if not 0 < len(agent) <= _LONGEST or not agent.isprintable():
+        raise Invalid(f"{AGENT_HEADER} names no agent.", hint=f"Give 1 to {_LONGEST} printable characters.")
+    return replace(caller, actor=Actor(kind="agent", name=name.strip()[:1000]))
+
+
+async def _recognized(request: Request) -> Caller:
+    """The caller of a request by its key or session.
 
     A key in the header counts alone; only without that header a cookie is looked at. A change that comes with a cookie has to
     come from a page of this server, which shows that by the token it was given at the sign-in.

@@ -33,7 +33,7 @@ def test_a_key_says_whose_it_is_and_what_it_may_do(access: Access, lab: str) -> 
     made = make(access, scope="write")
     caller = access.authenticate(made.key)
     assert (caller.kind, caller.organization, caller.organization_name) == ("api_key", lab, "lab")
-    assert (caller.key_id, caller.actor) == (made.id, Actor(kind="agent", name="cluster"))
+    assert (caller.key_id, caller.actor) == (made.id, Actor(kind="human", name="cluster"))
     assert caller.scopes == {"read", "write"}
     assert made.key.startswith(f"{made.prefix}_")
 

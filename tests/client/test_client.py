@@ -134,6 +134,18 @@ def test_the_asynchronous_client_does_the_same(served: Served, network: Network)
     assert anyio.run(work) == ["t"]
 
 
+def test_an_agent_that_acts_with_a_key_is_told_from_its_owner(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with served.client() as person:
+        mine = person.open_session(opening("mine"))
+    monkeypatch.setenv("AI_AGENT", "codex")
+    with served.client() as agent:
+        other = agent.open_session(opening("other"))
+    assert (mine.actor.kind, mine.actor.name) == ("human", "ada")
+    assert (other.actor.kind, other.actor.name) == ("agent", "codex for ada")
+
+
 def test_credentials_are_the_owners_alone_and_one_for_each_server(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -123,7 +123,7 @@ def recognized(work: Work, given: Token) -> tuple[Caller, Row]:
         kind="api_key",
         organization=row["organization"],
         organization_name=organization["name"],
-        actor=Actor(kind="agent", name=row["name"]),
+        actor=Actor(kind="human", name=row["name"]),
         scopes=roles.SCOPES_OF_ROLE[roles.ROLE_OF_SCOPE[row["scope"]]],
         role=roles.ROLE_OF_SCOPE[row["scope"]],
         key_id=row["id"],
