@@ -15,6 +15,7 @@
     ├── Unauthorized             unauthorized           no valid key or session: 401, exit 4
     ├── Forbidden                forbidden              yours, but this key or role may not: 403, exit 4
     ├── Unavailable              unavailable            the server does not answer as it should; try again: 503, exit 6
+    │   ├── TooSlow              too_slow               the body did not arrive in time: 408, exit 6
     │   └── SlowDown             slow_down              too much at once; ``details["retry_after"]`` seconds: 429, exit 6
     ├── CaptureError             capture                git or the file system did not give the code
     └── TrialError               trial                  a trial could not be started or scored
@@ -46,6 +47,7 @@ __all__ = [
     "StoreReadOnly",
     "StoreTooNew",
     "TooLarge",
+    "TooSlow",
     "TrialError",
     "Unauthorized",
     "Unavailable",
@@ -153,6 +155,12 @@ class SlowDown(Unavailable):
     """Too much at once; ``details["retry_after"]`` says after how many seconds to call again."""
 
     code = "slow_down"
+
+
+class TooSlow(Unavailable):
+    """The body of a request did not arrive in time, so that the server stopped waiting for it."""
+
+    code = "too_slow"
 
 
 class StoreError(AutoresearchError):

@@ -83,26 +83,27 @@ def key_of(access: Access, organization: str, scope: Scope = "admin") -> str:
 
 
 @contextmanager
-def opened(home: Path) -> Iterator[tuple[State, str]]:
-    """The state of a server over a new embedded store, and a key that may do everything."""
-    with LocalLedger.open(home) as ledger:
-        state = State(database=ledger.database, objects=ledger.store, access=Access(ledger.database))
+def opened(home: Path, *, database: str | None = None, **options: Any) -> Iterator[tuple[State, str]]:
+    """The state of a server over a new embedded store or a database elsewhere, and a key that may do everything."""
+    with LocalLedger.connect(database or home / "ledger.sqlite", home / "objects") as ledger:
+        access = Access(ledger.database)
+        state = State(database=ledger.database, objects=ledger.store, access=access, **options)
         yield state, key_of(state.access, "local")
 
 
 @contextmanager
-def in_process(home: Path) -> Iterator[Served]:
-    """A server without a socket."""
-    with opened(home) as (state, key), start_blocking_portal() as portal:
+def in_process(home: Path, **options: Any) -> Iterator[Served]:
+    """A server without a socket; options are those of its state."""
+    with opened(home, **options) as (state, key), start_blocking_portal() as portal:
         app = make_app(state)
         with portal.wrap_async_context_manager(app.router.lifespan_context(app)):
             yield Served(state, key, ORIGIN, InProcess(app, portal), home)
 
 
 @contextmanager
-def listening(home: Path) -> Iterator[Served]:
-    """A server on a port of this machine, on a thread of its own."""
-    with opened(home) as (state, key), on_a_port(state) as port:
+def listening(home: Path, **options: Any) -> Iterator[Served]:
+    """A server on a port of this machine, on a thread of its own; options are those of its state."""
+    with opened(home, **options) as (state, key), on_a_port(state) as port:
         yield Served(state, key, f"http://127.0.0.1:{port}", None, home)
 
 

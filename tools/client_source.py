@@ -143,7 +143,9 @@ def group(name: str, *, asynchronous: bool) -> str:
     """The module of one group of operations."""
     prefix, base = ("Async", "AsyncCaller") if asynchronous else ("", "Caller")
     used = {("autoresearch.client.caller", base)}
-    bodies = [method(row, used, asynchronous=asynchronous) for row in GROUPS[name]]
+    # A method answers when the whole answer is there, which a stream of events never is.
+    rows = [row for row in GROUPS[name] if row.media != "text/event-stream"]
+    bodies = [method(row, used, asynchronous=asynchronous) for row in rows]
     modules: dict[str, list[str]] = {}
     for module, imported in sorted(used):
         modules.setdefault(module, []).append(imported)

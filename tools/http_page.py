@@ -20,7 +20,9 @@ def row(operation: Operation) -> str:
     query = "".join(f" `{each.name}{'' if each.default is ... else '?'}`" for each in operation.query)
     path = operation.path.replace(":path}", "}")
     scope = operation.scope or "–"
-    return f"| `{operation.method} {path}`{query} | {operation.about} | {scope} | `{operation.name}` |\n"
+    # A method answers when the whole answer is there, which a stream of events never is.
+    method = "–" if operation.media == "text/event-stream" else f"`{operation.name}`"
+    return f"| `{operation.method} {path}`{query} | {operation.about} | {scope} | {method} |\n"
 
 
 def renewed(page: str) -> str:

@@ -12,6 +12,7 @@ from autoresearch.records.goal import Budget, Constraint, GoalRequest
 
 __all__ = [
     "About",
+    "BeatPost",
     "BlobOut",
     "BlobsOut",
     "Brief",
@@ -25,6 +26,7 @@ __all__ = [
     "JudgedRequest",
     "Position",
     "ProjectPost",
+    "Streamed",
     "TreeDifference",
     "TreeEntryOut",
     "TreeOut",
@@ -291,6 +293,23 @@ class Ingested(BaseModel):
     """How far each writer of a request is stored now."""
 
     results: list[WriterPosition]
+
+
+class Streamed(BaseModel):
+    """How far a stream of lines is stored: the writer's last sequence number, lines taken, points stored by this request."""
+
+    run_id: str
+    writer_id: str
+    sequence: int
+    lines: int
+    points: int
+
+
+class BeatPost(Request):
+    """A sign of life."""
+
+    run_id: Id
+    writer_id: str
 
 
 class Position(BaseModel):

@@ -68,7 +68,7 @@ class _Packed(Struct, forbid_unknown_fields=True):
     last: Annotated[int, Meta(ge=0, le=MOST_SEQUENCE)]
     rows: list[_Rows] = []
     texts: list[tuple[str, _Pairs, Sequence64, Step, float, str]] = []
-    messages: list[tuple[Sequence64, float, str | dict[str, Any]]] = []
+    messages: list[tuple[Sequence64, float, str]] = []
     lost_records: _Lost = 0
     lost_points: _Lost = 0
     faults: Annotated[list[Annotated[str, Meta(max_length=2000)]], Meta(max_length=100)] = []
@@ -205,16 +205,16 @@ def _text(found: tuple[str, list[tuple[str, str]], int, int, float, str], path: 
     return Text(name, labels_of(pairs, path), sequence, step, time, text)
 
 
-def _message(found: tuple[int, float, str | dict[str, Any]], path: str) -> Message:
+def _message(found: tuple[int, float, str], path: str) -> Message:
     sequence, time, said = found
     _finite(time, path)
     try:
-        body = json.loads(said) if isinstance(said, str) else said
+        body = json.loads(said)
     except (ValueError, RecursionError):
-        raise refused(path, "must be JSON") from None
-    # What is no message of a run becomes a notice when it is read, and stops no other.
+        raise refused(path, "must be a JSON text") from None
     if _deeper(body, _MOST_DEPTH):
         raise refused(path, f"must be nested at most {_MOST_DEPTH} deep")
+    # What is no message at all is understood, and named, where messages are applied.
     return Message(sequence, time, body)
 
 

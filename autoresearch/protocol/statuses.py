@@ -18,6 +18,7 @@ STATUS: Mapping[str, int] = {
     "not_found": 404,
     "conflict": 409,
     "busy": 409,
+    "too_slow": 408,
     "slow_down": 429,
     "unavailable": 503,
     "store": 503,

@@ -30,6 +30,9 @@ def refused(error: errors.AutoresearchError, status: int | None = None) -> Respo
     headers = {}
     if isinstance(error, errors.SlowDown):
         headers["Retry-After"] = str(max(1, round(float(error.details.get("retry_after", 1)))))
+    if isinstance(error, errors.TooLarge | errors.TooSlow):
+        # The rest of the body is still under way: nothing else can be said on this connection.
+        headers["Connection"] = "close"
     if isinstance(error, errors.Unauthorized):
         headers["WWW-Authenticate"] = "Bearer"
     return JSONResponse(error.envelope(), status or status_of(error), headers)

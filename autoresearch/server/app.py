@@ -14,11 +14,12 @@ from autoresearch.server import (
     agent,
     blobs,
     comparing,
+    events,
     experiments,
     files,
     health,
+    ingest,
     people,
-    points,
     projects,
     sdk,
 )
@@ -60,6 +61,6 @@ def make_app(state: State) -> FastAPI:
 
 def _raw_routes() -> Sequence[Sequence[BaseRoute]]:
     """Routes in the order in which they are tried."""
-    by_hand: list[Any] = [health, projects, experiments, blobs, files, points, comparing, agent, people]
-    by_hand += [sdk, faces]
+    by_hand: list[Any] = [health, projects, experiments, blobs, files, ingest, events, comparing]
+    by_hand += [agent, people, sdk, faces]
     return [*(module.routes() for module in by_hand), table_routes()]

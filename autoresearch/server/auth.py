@@ -73,7 +73,7 @@ async def _recognized(request: Request) -> Caller:
     """
     state = state_of(request)
     if "authorization" in request.headers:
-        return await state.run(state.access.authenticate, bearer(request))
+        return await state.recognizer.caller(bearer(request))
     cookie = cookies.session_of(request)
     if cookie is None:
         raise unauthorized()

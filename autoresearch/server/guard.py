@@ -40,6 +40,7 @@ class Guard:
     def __init__(self, app: ASGIApp, state: State) -> None:
         self._app = app
         self._figures: Figures = state.figures
+        self._changed = state.changed
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, unless its URL carries a secret."""
@@ -69,6 +70,8 @@ class Guard:
         # The path's template and never its query: names of things and secrets stay out of the log.
         method, template, milliseconds = scope["method"], _template(scope), round(1000 * seconds, 1)
         self._figures.answered(method, template, status, seconds)
+        if status < 400 and method not in {"GET", "HEAD"}:
+            self._changed()
         fields = {"method": method, "route": template, "status": status, "milliseconds": milliseconds}
         _log.info("%s %s %d %s ms", method, template, status, milliseconds, extra=fields)
 

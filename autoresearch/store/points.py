@@ -47,14 +47,19 @@ class Points:
         found = self._sql.rows("SELECT sequence FROM writers WHERE organization = ? AND id = ?", writer)
         return int(found[0][0]) if found else 0
 
-    def advance(self, batch: Batch) -> bool:
+    def advance(self, batch: Batch, *, gapless: bool = False) -> bool:
         """Take note that a batch of a writer is stored by this transaction; answers whether it is new.
 
         Records that never came (a gap before the batch, or inside of it) count as lost. An empty batch that tells nothing new
         only renews when the writer was heard of, and adds its faults.
 
+        Args:
+            batch: What is to be stored.
+            gapless: Refuse a batch before which records are missing: they may still be under way.
+
         Raises:
-            Conflict: A part of it is stored already; ``details["sequence"]`` says how far. Or the writer has another run.
+            Conflict: A part of it is stored already, or records before it are not; ``details["sequence"]`` says how far. Or the
+                writer has another run.
         """
         found = self._sql.rows(
             "SELECT run_id, sequence, faults FROM writers WHERE organization = ? AND id = ?", batch.writer
@@ -72,6 +77,12 @@ class Points:
             raise Conflict(
                 f"Records of the writer {batch.writer} up to {stored} are stored already.",
                 hint="Send what comes after them.",
+                details={"sequence": stored},
+            )
+        if gapless and not empty and batch.first > stored + 1:
+            raise Conflict(
+                f"Records {stored + 1} to {batch.first - 1} of the writer {batch.writer} have not come yet.",
+                hint="Send what comes after the sequence number in the details, in order.",
                 details={"sequence": stored},
             )
         new: bool = batch.last > stored

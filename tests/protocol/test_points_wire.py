@@ -162,10 +162,6 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     "half of it": (packed()[:-3], "The body"),
     "a stranger's map": (b"\x81\xa1x\x01", "The body"),
     "lists of lists": (b"\x91" * 100_000, r"\[0\]"),
-    "a bottomless message": (
-        b"\x81\xa8messages\x91\x93\x01\xcb" + bytes(8) + b"\x81\xa1a" * 100_000,
-        "nested too deep",
-    ),
     "no run": (packed(run="char-lm"), r"\[0\]\.run"),
     "no writer": (packed(writer=""), r"\[0\]\.writer"),
     "a writer with a line break": (packed(writer="a\nb"), r"\[0\]\.writer"),
@@ -200,6 +196,11 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     "a text without a time": (packed(texts__time=math.inf), r"\[0\]\.texts\[0\]"),
     "a message out of its range": (packed(messages__sequence=9), r"\[0\]\.messages\[0\]"),
     "a message without a time": (packed(messages__time=math.nan), r"\[0\]\.messages\[0\]"),
+    "a message that is no text": (
+        packed().replace(b'\xbb{"op": "note", "text": "x"}', b"\x81\xa1a\x01"),
+        "messages",
+    ),
+    "a message that is no JSON": (packed().replace(b'"x"}', b'"x"]'), r"\[0\]\.messages\[0\]"),
     "a message as deep as a well": (
         packed(messages__body=json.loads('{"a":' * 300 + "1" + "}" * 300)),
         "messages",

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from autoresearch.client.caller import AsyncCaller
 from autoresearch.protocol.forms import (
     About,
+    BeatPost,
     Brief,
     ExperimentPost,
     Health,
@@ -14,6 +15,7 @@ from autoresearch.protocol.forms import (
     JudgedRequest,
     Position,
     ProjectPost,
+    Streamed,
     TreeDifference,
     TreeOut,
     TreePost,
@@ -118,6 +120,21 @@ class AsyncHandCalls(AsyncCaller):
     async def ingest(self, content: bytes) -> Ingested:
         """Append a batch of points, each once however often it is sent."""
         answer: Ingested = await self.call("ingest", {"content": content})
+        return answer
+
+    async def ingest_stream(
+        self, content: bytes, run_id: str, *, writer_id: str | None = None, sequence: int | None = None
+    ) -> Streamed:
+        """Append lines of points as they come; what is stored already is passed over."""
+        answer: Streamed = await self.call(
+            "ingest_stream",
+            {"content": content, "run_id": run_id, "writer_id": writer_id, "sequence": sequence},
+        )
+        return answer
+
+    async def ingest_beat(self, body: BeatPost) -> Ingested:
+        """Say that a writer lives although it has nothing to append."""
+        answer: Ingested = await self.call("ingest_beat", {"body": body})
         return answer
 
     async def ingest_position(self, writer_id: str) -> Position:

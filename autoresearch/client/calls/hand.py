@@ -7,6 +7,7 @@ from typing import Any, Literal
 from autoresearch.client.caller import Caller
 from autoresearch.protocol.forms import (
     About,
+    BeatPost,
     Brief,
     ExperimentPost,
     Health,
@@ -14,6 +15,7 @@ from autoresearch.protocol.forms import (
     JudgedRequest,
     Position,
     ProjectPost,
+    Streamed,
     TreeDifference,
     TreeOut,
     TreePost,
@@ -118,6 +120,21 @@ class HandCalls(Caller):
     def ingest(self, content: bytes) -> Ingested:
         """Append a batch of points, each once however often it is sent."""
         answer: Ingested = self.call("ingest", {"content": content})
+        return answer
+
+    def ingest_stream(
+        self, content: bytes, run_id: str, *, writer_id: str | None = None, sequence: int | None = None
+    ) -> Streamed:
+        """Append lines of points as they come; what is stored already is passed over."""
+        answer: Streamed = self.call(
+            "ingest_stream",
+            {"content": content, "run_id": run_id, "writer_id": writer_id, "sequence": sequence},
+        )
+        return answer
+
+    def ingest_beat(self, body: BeatPost) -> Ingested:
+        """Say that a writer lives although it has nothing to append."""
+        answer: Ingested = self.call("ingest_beat", {"body": body})
         return answer
 
     def ingest_position(self, writer_id: str) -> Position:

@@ -18,7 +18,7 @@ TYPE_CHECKING = False  # importing typing would cost more than this module
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Iterable
-    from typing import TypeVar
+    from typing import Any, TypeVar
 
     from autoresearch.errors import AutoresearchError
     from autoresearch.series.batch import Batch
@@ -32,25 +32,32 @@ _live: weakref.WeakSet[LocalIngest] = weakref.WeakSet()
 _inherited: list[sqlite3.Connection] = []
 
 
-def take(connection: sqlite3.Connection, organization: str, batch: Batch) -> int:
+def take(connection: Any, organization: str, batch: Batch, *, gapless: bool = False) -> int:
     """Store a batch within the caller's write transaction; answers the sequence number that is stored.
+
+    Args:
+        connection: Of the database's driver.
+        organization: Whose run it is.
+        batch: What is handed over.
+        gapless: Refuse it where records before it are missing, in place of counting those as lost. Between processes of one
+            machine nothing overtakes; on a network it does.
 
     Raises:
         Invalid: The ids are not ids.
-        Conflict: Part of it is stored already.
+        Conflict: Part of it is stored already, or what comes before it is not; ``details["sequence"]`` says how far.
     """
     from autoresearch.store.points import Points
 
     check(batch)
     points = Points(connection, organization)
-    if not points.advance(batch):
+    if not points.advance(batch, gapless=gapless):
         return position(connection, organization, batch.writer)
     points.append(batch)
     return batch.last
 
 
 def take_many(
-    connection: sqlite3.Connection, organization: str, batches: Iterable[Batch]
+    connection: Any, organization: str, batches: Iterable[Batch], *, gapless: bool = False
 ) -> list[int | AutoresearchError]:
     """Store batches within the caller's write transaction, each of them whole or not at all.
 
@@ -60,7 +67,7 @@ def take_many(
     for batch in batches:
         connection.execute("SAVEPOINT batch")
         try:
-            answers.append(take(connection, organization, batch))
+            answers.append(take(connection, organization, batch, gapless=gapless))
         except (Conflict, Invalid) as error:
             connection.execute("ROLLBACK TO SAVEPOINT batch")
             answers.append(error)
@@ -68,7 +75,7 @@ def take_many(
     return answers
 
 
-def position(connection: sqlite3.Connection, organization: str, writer: str) -> int:
+def position(connection: Any, organization: str, writer: str) -> int:
     """The last sequence number that is stored of a writer; 0 when nothing is."""
     row = connection.execute(
         "SELECT sequence FROM writers WHERE organization = ? AND id = ?", (organization, writer)

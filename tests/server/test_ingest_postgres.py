@@ -1,0 +1,64 @@
+"""Points through several servers over one PostgreSQL."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from autoresearch.errors import AutoresearchError
+from autoresearch.ledger.local.gathering import Part, store_together
+from autoresearch.ledger.local.ledger import LocalLedger
+from autoresearch.protocol.points_packing import MEDIA_TYPE, pack
+from autoresearch.records.ids import new_id
+from autoresearch.series.batch import Batch, Message
+from tests.postgres_server import empty_database
+from tests.run_batches import START, rows
+from tests.serving import in_process
+
+MSGPACK = {"Content-Type": MEDIA_TYPE}
+
+
+def test_what_is_sent_through_either_server_is_stored_once(tmp_path: Path) -> None:
+    url, run = empty_database(), new_id()
+    with in_process(tmp_path / "a", database=url) as one, in_process(tmp_path / "b", database=url) as other:
+        opened = Batch(
+            run, new_id(), 1, 1, messages=[Message(1, START, {"op": "open", "project": "p", "name": None})]
+        )
+        with one.http() as http:
+            assert http.post("/v1/ingest", content=pack([opened]), headers=MSGPACK).status_code == 200
+
+        def send(place: int) -> int:
+            writer, stored = f"writer {place}", 0
+            with one.http() as first, other.http() as second:
+                for number in range(20):
+                    at = 1 + 5 * number
+                    made = rows({f"m{place}": [float(at)] * 5}, first=at, steps=range(at, at + 5))
+                    batch = Batch(run, writer, at, at + 4, rows=[made])
+                    for http in (first, second)[:: 1 if number % 2 else -1]:
+                        answer = http.post("/v1/ingest", content=pack([batch]), headers=MSGPACK)
+                        assert answer.status_code == 200, answer.text
+                        stored = answer.json()["results"][0]["sequence"]
+            return stored
+
+        with ThreadPoolExecutor(4) as pool:
+            assert list(pool.map(send, range(4))) == [100] * 4
+        ledger = LocalLedger(one.state.database, one.state.objects)
+        receipt = ledger.runs.receipt(run, verify=True)
+        assert (receipt.intact, receipt.points_stored, receipt.duplicates_collapsed) == (True, 400, 0)
+        for curve in ledger.runs.history(run).curves:
+            assert curve.steps.tolist() == list(range(1, 101))
+
+
+def test_organizations_of_one_group_are_stored_each_behind_its_own_wall(tmp_path: Path) -> None:
+    with LocalLedger.connect(empty_database(), tmp_path / "objects") as ledger:
+        run, writer = new_id(), new_id()
+
+        def part(organization: str, first: int) -> Part:
+            made = rows({"loss": [1.0]}, first=first)
+            return Part(organization, Batch(run, writer, first, first, rows=[made]))
+
+        parts = [part("one", 1), part("two", 1), part("one", 2), part("two", 3), part("one", 2)]
+        *stored, refused, again = store_together(ledger.database, parts)
+        assert (stored, again) == ([1, 1, 2], 2)
+        assert isinstance(refused, AutoresearchError)
+        assert refused.details == {"sequence": 1}
