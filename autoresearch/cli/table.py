@@ -44,7 +44,7 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "promote": ("things", "Point a ref of an artifact at a version."),
     },
     "Server": {
-        "serve": ("serving", "Serve the store to a team."),
+        "serve": ("serving", "Serve the store to a team, until Ctrl-C or SIGTERM."),
         "login": ("signing", "Store a key for a server on this machine, once the server has taken it."),
         "logout": (
             "signing",

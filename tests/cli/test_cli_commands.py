@@ -367,7 +367,7 @@ def test_a_check_up_of_an_empty_home_makes_nothing(repository: Path, cli: Any, h
 def test_orphans_are_counted_and_removed_only_when_told(
     campaign: Path, cli: Any, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("autoresearch.ledger.local.snapshots._GRACE_SECONDS", -60.0)
+    monkeypatch.setattr("autoresearch.ledger.local.snapshots.GRACE_SECONDS", -60.0)
     with Workspace.open() as workspace:
         digest = workspace.ledger.snapshots.put(b"an orphan")
     assert cli("gc", "--json").json == {"schema_version": 1, "dry_run": True, "objects": 1, "bytes": 9}
