@@ -93,7 +93,7 @@ def _begun(call: Call, opening: _Opening, name: str | None, created_at: Any) -> 
     begun = values.moment(created_at)
     body = {
         "project": opening.project,
-        "name": name or opening.run_id,
+        "name": name or configs.line(opening.run_id),
         "started": now if begun is None else min(begun, now),
         "environment": {"client": configs.CLIENT, "run_id": opening.run_id},
     }

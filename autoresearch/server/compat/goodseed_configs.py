@@ -13,7 +13,15 @@ from autoresearch.ledger.local.tagged import Tagged
 from autoresearch.records.base import canonical_json
 from autoresearch.records.run import Run
 from autoresearch.records.words import clean_line, clean_name
-from autoresearch.server.compat.goodseed_values import flat, json_value, moment, storable, tagged_value, words
+from autoresearch.server.compat.goodseed_values import (
+    flat,
+    json_value,
+    moment,
+    series_name,
+    storable,
+    tagged_value,
+    words,
+)
 
 __all__ = ["CLIENT", "ended_at", "line", "of_run", "run_id_of", "said_of", "state_of", "taken"]
 
@@ -23,7 +31,6 @@ _FIELDS = frozenset({
     "sys/id", "sys/creation_time", "sys/closed_time", "sys/state", "sys/name", "sys/description", "sys/tags",
 })  # fmt: skip
 _COMMIT, _BRANCH = "source_code/git/commit_id", "source_code/git/current_branch"
-_LONGEST_PATH = 1000
 _LONGEST_NOTE = 100_000
 _LONGEST_TAG = 200
 _MESSAGE = 256 * 1024
@@ -35,11 +42,11 @@ def taken(said: Any) -> dict[str, Tagged]:
     found = {}
     for each in said if isinstance(said, list) else ():
         path = each.get("path") if isinstance(each, dict) else None
-        if not isinstance(path, str) or not 0 < len(path) <= _LONGEST_PATH:
+        if not isinstance(path, str) or not path:
             continue
         tag, value = each.get("type_tag"), each.get("value")
         text = value if isinstance(value, str) else "" if value is None else json.dumps(value)
-        found[storable(path)] = Tagged(storable(tag) if isinstance(tag, str) else "str", storable(text))
+        found[series_name(path)] = Tagged(storable(tag) if isinstance(tag, str) else "str", storable(text))
     return found
 
 
@@ -93,10 +100,10 @@ def _words(value: Tagged | None) -> list[str]:
 
 
 def line(text: Any) -> str | None:
-    """A text as one clean line of at most 1,000 characters; None when nothing is left of it."""
+    """A text as one clean line of at most 500 characters; None when nothing is left of it."""
     if not isinstance(text, str):
         return None
-    plain = "".join(c if c.isprintable() else " " for c in storable(text))[:1000].strip()
+    plain = "".join(c if c.isprintable() else " " for c in storable(text))[:500].strip()
     try:
         return clean_line(plain) or None
     except ValueError:

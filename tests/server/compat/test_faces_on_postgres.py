@@ -17,13 +17,14 @@ def server(tmp_path: Path) -> Iterator[Server]:
 
 
 def test_a_run_of_goodseed_is_the_same_in_postgresql(server: Server) -> None:
-    opening = {"workspace": "acme", "project": "tiny", "run_id": "r", "experiment_name": None}
+    opening = {"workspace": "acme", "project": "tiny", "run_id": "r", "experiment_name": "☃" * 4000}
     run = server.call("POST", "/api/v1/runs", opening).body["id"]
     assert server.call("POST", "/api/v1/runs", opening).body["id"] == run
     configs = [
         {"path": "a\0", "type_tag": "float", "value": "inf"},
         {"path": "sys/tags", "type_tag": "string_set", "value": '["t"]'},
     ]
+    configs.append({"path": "☃" * 5000, "type_tag": "str", "value": "long"})
     for _ in range(2):
         answer = server.call("POST", f"/api/v1/runs/{run}/configs", {"configs": configs}, packed=True)
         assert answer.status == 204
@@ -44,6 +45,7 @@ def test_a_run_of_goodseed_is_the_same_in_postgresql(server: Server) -> None:
     assert ("float", "inf") in {(each["type_tag"], each["value"]) for each in shown["configs"]}
     (metric, text) = server.call("GET", f"/api/v1/runs/{run}/paths").body
     assert (metric["type"], text["path"]) == ("metric", "s")
+    assert "long" in {each["value"] for each in shown["configs"]}
     found = server.call("GET", f"/api/v1/runs/{run}/data/strings?path=s").body
     assert found == {
         "points": [{"step": 1, "value": "line\ufffd1"}, {"step": 2, "value": "line\ufffd2"}],
