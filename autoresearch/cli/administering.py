@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, cast, get_args
 
 import typer
 
+from autoresearch.cli import storekeeping
 from autoresearch.cli.answer import Answer, Cell, Column, Facts, Table, shown
 from autoresearch.cli.declaring import command, group
 from autoresearch.cli.face import can_ask, the_face
@@ -40,6 +41,7 @@ _admin = group(
     "admin create-user --email ada@example.org --organization lab",
     about="Manage the people and the data of the store that a server uses.",
 )
+storekeeping.declare(_admin)
 _keys = group(
     app,
     "keys",

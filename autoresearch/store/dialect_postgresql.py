@@ -6,6 +6,8 @@ Words are split here as FTS5 splits them, so that both find the same; PostgreSQL
 from __future__ import annotations
 
 import contextlib
+import math
+import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
@@ -41,23 +43,24 @@ _INDEX = sa.text(
     "INSERT INTO search (organization, experiment_id, project, note, change, words)"
     " VALUES (:organization, :experiment_id, :project, :note, :change, CAST(:words AS tsvector))"
 )
-# A word counts by how few experiments of the project have it, as in FTS5: ts_rank alone takes all for equal.
-_SEARCH = sa.text(
-    "WITH hits AS MATERIALIZED (SELECT experiment_id, note, change, words FROM search WHERE organization = :organization"
-    " AND project = :project AND words @@ CAST(:query AS tsquery)),"
-    " every AS (SELECT count(*) AS n FROM search WHERE organization = :organization AND project = :project),"
-    " ranks AS (SELECT h.experiment_id, t.word, ts_rank('{0, 0, 0.5, 1}', h.words, t.word) AS rank FROM hits h,"
-    " (SELECT CAST(word AS tsquery) AS word FROM unnest(CAST(:words AS text[])) AS word) t WHERE h.words @@ t.word),"
-    " weights AS (SELECT word, ln(1 + ((SELECT n FROM every) - count(*) + 0.5) / (count(*) + 0.5)) AS weight FROM ranks"
-    " GROUP BY word),"
-    " best AS (SELECT r.experiment_id, sum(r.rank * w.weight) AS fit FROM ranks r JOIN weights w USING (word)"
-    " GROUP BY r.experiment_id ORDER BY fit DESC, r.experiment_id LIMIT :most)"
-    " SELECT b.experiment_id, b.fit, h.note, h.change FROM best b JOIN hits h USING (experiment_id)"
-    " ORDER BY b.fit DESC, b.experiment_id"
+_RANK = "ts_rank('{0, 0, 0.5, 1}', words, %s)"
+# The best by all words alike; then, of those, how well each word fits by itself.
+_HITS = sa.text(  # words of our own, which hold no values
+    f"WITH hits AS MATERIALIZED (SELECT experiment_id, words, {_RANK % 'CAST(:query AS tsquery)'} AS rank FROM search"  # noqa: S608
+    " WHERE organization = :organization AND project = :project AND words @@ CAST(:query AS tsquery)"
+    " ORDER BY rank DESC, experiment_id LIMIT :most)"
+    f" SELECT experiment_id, ARRAY(SELECT {_RANK % 'word'}"
+    " FROM unnest(CAST(CAST(:words AS text[]) AS tsquery[])) WITH ORDINALITY AS u(word, place) ORDER BY place)"
+    " FROM hits ORDER BY rank DESC, experiment_id"
 )
+_TEXTS = sa.text(
+    "SELECT experiment_id, note, change FROM search WHERE organization = :organization AND experiment_id = ANY(:ids)"
+)
+_HITS_AT_LEAST = 100
 _LONGEST_WORD = 400
 _MOST_POSITIONS = 16_000
 _EXCERPT_WORDS = 16
+_WORD = re.compile(r"[^\W_]+")
 _ROWS_AT_ONCE = 64
 
 
@@ -181,28 +184,42 @@ def find_words(
     wanted = list(dict.fromkeys(_phrase(tokens) for tokens in split))
     if not wanted:
         return []
-    values = {
+    asked = {
         "organization": organization,
         "project": project,
         "query": (" & " if every else " | ").join(wanted),
         "words": wanted,
-        "most": most,
+        "most": max(most, _HITS_AT_LEAST),
     }
-    starts = tuple(token[-1] for token in split)
+    best = _weighed([(row[0], row[1]) for row in connection.execute(_HITS, asked)])[:most]
+    values = {"organization": organization, "ids": [experiment_id for experiment_id, _ in best]}
+    texts = {row[0]: (row[1], row[2]) for row in connection.execute(_TEXTS, values)}
+    starts = tuple(tokens[-1] for tokens in split)
     return [
-        Found(row[0], float(row[1]), _excerpt(row[2], row[3], starts), row[3])
-        for row in connection.execute(_SEARCH, values)
+        Found(experiment_id, fit, _excerpt(*texts[experiment_id], starts), texts[experiment_id][1])
+        for experiment_id, fit in best
     ]
+
+
+def _weighed(hits: Sequence[tuple[str, Sequence[float]]]) -> list[tuple[str, float]]:
+    """Ids with their fit, the best first: a word counts by how few of the hits have it, as in FTS5.
+
+    Args:
+        hits: Ids, and how well each word fits.
+    """
+    having = [sum(rank > 0 for rank in ranks) for ranks in zip(*(ranks for _, ranks in hits), strict=True)]
+    weights = [math.log(1 + (len(hits) - n + 0.5) / (n + 0.5)) for n in having]
+    fits = [(each, sum(w * rank for w, rank in zip(weights, ranks, strict=True))) for each, ranks in hits]
+    return sorted(fits, key=lambda item: (-item[1], item[0]))
 
 
 def _tokens(text: str) -> list[str]:
     """The words of a text: letters and digits of any script, without case and marks."""
-    flat = unicodedata.normalize("NFD", text.casefold())
-    kept = "".join(
-        character if character.isalnum() else "" if unicodedata.category(character) == "Mn" else " "
-        for character in flat
-    )
-    return [word[:_LONGEST_WORD] for word in kept.split()]
+    flat = text.casefold()
+    if not flat.isascii():
+        flat = unicodedata.normalize("NFD", flat)
+        flat = "".join(character for character in flat if unicodedata.category(character) != "Mn")
+    return [word[:_LONGEST_WORD] for word in _WORD.findall(flat)]
 
 
 def _quoted(word: str) -> str:

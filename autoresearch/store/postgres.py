@@ -27,7 +27,7 @@ from autoresearch.errors import Unavailable
 from autoresearch.store import postgres_tables
 from autoresearch.store.postgres_errors import WAIT_SECONDS, parsed, plainly, shown
 
-__all__ = ["EVERYTHING", "Database"]
+__all__ = ["EVERYTHING", "Database", "glance"]
 
 EVERYTHING = "*"
 """What a transaction over the whole store says in place of an organization."""
@@ -129,6 +129,26 @@ class Database:
                 yield connection
             finally:
                 _undo(connection)
+
+
+def glance(url: str) -> tuple[int, str | None]:
+    """How many tables there are in a database, and of which revision they are if they are ours; nothing is made.
+
+    Raises:
+        Invalid: The URL was not understood.
+        Unavailable: The server cannot be reached.
+    """
+    parts = parsed(url)
+    mine = (
+        "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = current_schema()::regnamespace"
+    )
+    options: dict[str, Any] = {**_PATIENCE, **parts}
+    with plainly(shown(parts)), psycopg.connect(**options) as connection:
+        names = {name for (name,) in connection.execute(mine)}
+        if not {"alembic_version", "counters"} <= names:
+            return len(names), None
+        row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+    return len(names), row and str(row[0])
 
 
 def _engine(parts: dict[str, str]) -> sa.Engine:

@@ -31,7 +31,9 @@ _COLUMNS = (
 _FOREIGN_ORDER = sa.text(
     f"{_COLUMNS} AND a.attcollation <> 0 AND a.attcollation <> '\"C\"'::regcollation ORDER BY c.relname, a.attnum"
 )
-_COMPRESSED = sa.text(f"{_COLUMNS} AND a.atttypid = 'bytea'::regtype AND a.attstorage <> 'e'")
+_COMPRESSED = sa.text(
+    f"{_COLUMNS} AND a.atttypid IN ('bytea'::regtype, 'tsvector'::regtype) AND a.attstorage <> 'e'"
+)
 _OPEN = sa.text(
     "SELECT c.relname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'organization'"
     " WHERE c.relkind = 'r' AND c.relnamespace = current_schema()::regnamespace AND NOT (c.relrowsecurity"

@@ -1,0 +1,1 @@
+"""Looking after a store as a whole: where it lies, its backup, its move to another database."""
