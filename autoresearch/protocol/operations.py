@@ -21,7 +21,7 @@ from autoresearch.protocol import (
 )
 from autoresearch.protocol.rows import Operation
 
-__all__ = ["GROUPS", "OPERATIONS", "by_call"]
+__all__ = ["GROUPS", "OPERATIONS", "TITLES", "by_call"]
 
 GROUPS: Mapping[str, tuple[Operation, ...]] = {
     "hand": operations_hand.ROWS,
@@ -33,6 +33,17 @@ GROUPS: Mapping[str, tuple[Operation, ...]] = {
     "folders": operations_folders.ROWS,
 }
 """The rows by what they are about."""
+
+TITLES: Mapping[str, str] = {
+    "research": "Goals, sessions, experiments, verdicts",
+    "runs": "Runs and metrics",
+    "things": "Artifacts",
+    "blobs": "Blobs and files",
+    "folders": "Folders and annotations",
+    "people": "People and keys",
+    "hand": "Points, pictures, and what belongs to no other group",
+}
+"""The groups as people read them."""
 
 OPERATIONS: Mapping[str, Operation] = {row.name: row for rows in GROUPS.values() for row in rows}
 

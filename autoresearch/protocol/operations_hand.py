@@ -46,6 +46,7 @@ ROWS = (
     _get("health", "/health", Health, "The process lives.", scope=None),
     _get("ready", "/ready", Health, "The store can be reached and is migrated.", scope=None),
     _get("metrics", "/metrics", bytes, "Counts for Prometheus.", media="text/plain", scope="admin"),
+    _get("docs", "/docs", bytes, "Every endpoint on one page.", media="text/html", scope=None),
     _get(
         "sdk_page",
         "/sdk/",

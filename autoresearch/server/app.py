@@ -19,6 +19,7 @@ from autoresearch.server import (
     files,
     health,
     ingest,
+    manual,
     people,
     projects,
     sdk,
@@ -47,7 +48,7 @@ def make_app(state: State) -> FastAPI:
         summary="Goals, experiments, verdicts, runs and artifacts of research on code.",
         lifespan=lifespan,
         redirect_slashes=False,
-        docs_url="/docs",
+        docs_url=None,
         redoc_url=None,
     )
     app.state.server = state
@@ -62,5 +63,5 @@ def make_app(state: State) -> FastAPI:
 def _raw_routes() -> Sequence[Sequence[BaseRoute]]:
     """Routes in the order in which they are tried."""
     by_hand: list[Any] = [health, projects, experiments, blobs, files, ingest, events, comparing]
-    by_hand += [agent, people, sdk, faces]
+    by_hand += [agent, people, sdk, manual, faces]
     return [*(module.routes() for module in by_hand), table_routes()]

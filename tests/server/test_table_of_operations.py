@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from autoresearch.client.asynchronous import AsyncClient
 from autoresearch.client.synchronous import Client
 from autoresearch.ledger import base
-from autoresearch.protocol.operations import OPERATIONS
+from autoresearch.protocol.operations import GROUPS, OPERATIONS, TITLES
 from autoresearch.protocol.rows import Operation
 from tests.serving import Served
 from tools import client_source, http_page
@@ -91,3 +92,11 @@ def test_the_reference_lists_every_row() -> None:
         for row in OPERATIONS.values()
         if f"{row.method} {row.path.replace(':path}', '}')}`" not in page
     ] == []
+
+
+def test_the_page_of_a_server_shows_every_row_and_asks_nobody_for_anything(served: Served) -> None:
+    answer = served.http("").get("/docs")
+    assert [name for name in OPERATIONS if f"<details id='{name}'>" not in answer.text] == []
+    assert not re.search(r"(?:src|href)=.?(?:https?:)?//", answer.text)
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+    assert set(TITLES) == set(GROUPS)

@@ -45,6 +45,11 @@ class AsyncHandCalls(AsyncCaller):
         answer: bytes = await self.call("metrics", {})
         return answer
 
+    async def docs(self) -> bytes:
+        """Every endpoint on one page."""
+        answer: bytes = await self.call("docs", {})
+        return answer
+
     async def sdk_page(self) -> bytes:
         """Where pip finds the client of this version."""
         answer: bytes = await self.call("sdk_page", {})

@@ -45,6 +45,11 @@ class HandCalls(Caller):
         answer: bytes = self.call("metrics", {})
         return answer
 
+    def docs(self) -> bytes:
+        """Every endpoint on one page."""
+        answer: bytes = self.call("docs", {})
+        return answer
+
     def sdk_page(self) -> bytes:
         """Where pip finds the client of this version."""
         answer: bytes = self.call("sdk_page", {})
