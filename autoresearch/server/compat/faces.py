@@ -9,31 +9,19 @@ from __future__ import annotations
 import json
 import logging
 import re
-import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute, Mount
 from starlette.types import Receive, Scope, Send
 
-from autoresearch.errors import (
-    AutoresearchError,
-    Busy,
-    Conflict,
-    Forbidden,
-    Invalid,
-    NotFound,
-    SlowDown,
-    StoreError,
-    StoreFull,
-    TooLarge,
-    Unauthorized,
-    Unavailable,
-)
+from autoresearch.errors import AutoresearchError, Busy, Forbidden, Invalid, NotFound, SlowDown, Unauthorized
 from autoresearch.ledger.access.caller import Caller
 from autoresearch.ledger.local.replies import IN_PROGRESS
+from autoresearch.protocol.statuses import status_of
 from autoresearch.server.auth import bearer, state_of
+from autoresearch.server.bodies import Held, read_body
 from autoresearch.server.compat import goodseed, syvain, syvain_metrics
 from autoresearch.server.compat.calls import Answer, Call, Rule, Table
 from autoresearch.server.idempotency import once
@@ -42,19 +30,6 @@ __all__ = ["Faces", "refused", "routes"]
 
 _log = logging.getLogger("autoresearch.server")
 _ROOT = re.compile(rb"/+api/v1/+")
-_STATUS: tuple[tuple[type[AutoresearchError], int], ...] = (
-    (TooLarge, 413),
-    (Invalid, 422),
-    (NotFound, 404),
-    (Busy, 503),  # a client that is told 409 does not try again
-    (Conflict, 409),
-    (Unauthorized, 401),
-    (Forbidden, 403),
-    (SlowDown, 429),
-    (Unavailable, 503),
-    (StoreFull, 507),
-    (StoreError, 503),
-)
 
 
 def routes() -> Sequence[BaseRoute]:
@@ -110,17 +85,18 @@ class Faces:
             return answer
         request.scope["route"] = rule  # what is counted and logged in place of the path
         _let_in(caller, rule, found.names.get("id"))
-        call = await _call(request, caller, rule, found.names)
+        with state.budget.held() as held:
+            call = await _call(request, caller, rule, found.names, held)
 
-        async def perform() -> Response:
-            return _response(await state.run(rule.handler, call), data=rule.data)
+            async def perform() -> Response:
+                return _response(await state.run(rule.handler, call), data=rule.data)
 
-        if not rule.once:
-            return await perform()
-        return await once(request, caller, call.body, perform, refuse=refused)
+            if not rule.once:
+                return await perform()
+            return await once(request, caller, call.body, perform, refuse=refused)
 
 
-async def _call(request: Request, caller: Caller, rule: Rule, names: Mapping[str, str]) -> Call:
+async def _call(request: Request, caller: Caller, rule: Rule, names: Mapping[str, str], held: Held) -> Call:
     state = state_of(request)
     return Call(
         caller=caller,
@@ -128,7 +104,7 @@ async def _call(request: Request, caller: Caller, rule: Rule, names: Mapping[str
         names=names,
         query=request.query_params.multi_items(),
         headers=request.headers,
-        body=await _body(request, rule.limit),
+        body=await read_body(request, rule.limit, held=held, patience=state.limits.patience),
         origin=f"{request.url.scheme}://{request.url.netloc}",
         access=state.access,
     )
@@ -148,9 +124,10 @@ def _let_in(caller: Caller, rule: Rule, run_id: str | None) -> None:
 
 def refused(error: AutoresearchError, status: int | None = None) -> Response:
     """The answer that an error is, readable for both clients."""
-    known = (found for kind, found in _STATUS if isinstance(error, kind))
     busy = error.details.get("reason") == IN_PROGRESS
-    status = 409 if busy else status or error.details.get("status") or next(known, 500)
+    # A client that is told 409 without that reason does not try again.
+    known = 503 if isinstance(error, Busy) and not busy else error.details.get("status") or status_of(error)
+    status = status or known
     code = str(error.details.get("error_code") or "".join(map(str.title, error.code.split("_"))))
     reason = str(error.details.get("reason") or error.code)
     wait = ["retry_after_ms=500"] if busy else []
@@ -181,30 +158,3 @@ def _response(answer: Answer, *, data: bool) -> Response:
         return Response(status_code=answer.status)
     content = {"data": answer.content, "error": None} if data else answer.content
     return Response(json.dumps(content, allow_nan=False), answer.status, media_type=answer.media_type)
-
-
-async def _body(request: Request, limit: int) -> bytes:
-    """The body, unpacked."""
-    coding = request.headers.get("content-encoding", "identity").strip().lower()
-    if coding not in {"identity", "gzip", ""}:
-        raise Invalid(f"The body is packed as {coding[:40]!r}.", hint="Send it plain or as gzip.")
-    unpack = _unpacking(limit) if coding == "gzip" else None
-    parts, size = [], 0
-    try:
-        async for part in request.stream():
-            plain = unpack(part) if unpack else part
-            size += len(plain)
-            if size > limit:
-                raise TooLarge(f"The body is larger than {limit:,} bytes.", hint="Send it in parts.")
-            parts.append(plain)
-    except ClientDisconnect:
-        raise Invalid("The body ended before its end.", hint="Send the request again.") from None
-    except zlib.error:
-        raise Invalid("The body is not gzip.", hint="Send the request again.") from None
-    return b"".join(parts)
-
-
-def _unpacking(limit: int) -> Callable[[bytes], bytes]:
-    """Unpacks part by part, never more than just beyond the limit at once."""
-    unpacker = zlib.decompressobj(wbits=31)
-    return lambda part: unpacker.decompress(part, limit + 1)
