@@ -61,6 +61,12 @@ class ServerProcess:
         """Its origin."""
         return f"http://127.0.0.1:{self.port}"
 
+    @property
+    def pid(self) -> int:
+        """Of its process."""
+        assert self._process is not None
+        return self._process.pid
+
     def start(self) -> None:
         """Start it, and wait until it takes requests."""
         command = [sys.executable, "-c", _CODE, str(self._file_size or 0)]

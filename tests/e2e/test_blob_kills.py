@@ -160,3 +160,28 @@ def test_a_client_that_was_killed_goes_on_where_it_was(tmp_path: Path) -> None:
         assert offsets == ["16777216", "25165824", "33554432"]
         with RemoteLedger(Client(server.key, base_url=network.url)) as remote:
             assert remote.objects.get(said.strip()) == LARGE
+
+
+def _peak_bytes(process: int) -> int:
+    (line,) = (
+        line for line in Path(f"/proc/{process}/status").read_text().splitlines() if line.startswith("VmHWM")
+    )
+    return int(line.split()[1]) * 1024
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the system does not tell of memory")
+def test_the_servers_memory_does_not_grow_with_what_is_sent_or_read(tmp_path: Path) -> None:
+    size = 160 * 1024 * 1024
+    with (
+        ServerProcess(tmp_path / "home") as server,
+        httpx.Client(
+            base_url=server.url, headers={"Authorization": f"Bearer {server.key}"}, timeout=120
+        ) as client,
+    ):
+        client.post("/v1/blobs", content=b"begun")
+        before = _peak_bytes(server.pid)
+        sent = client.post("/v1/blobs", content=(LARGE[: 1024 * 1024] for _ in range(size // 1024**2)))
+        assert sent.json()["size"] == size
+        with client.stream("GET", f"/v1/blobs/{sent.json()['digest']}") as answer:
+            assert sum(len(piece) for piece in answer.iter_raw()) == size
+        assert _peak_bytes(server.pid) - before < 48 * 1024 * 1024

@@ -6,11 +6,13 @@ said to be when all of them are there and have the digest.
 
 from __future__ import annotations
 
+import contextlib
 import secrets
+import threading
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
-from autoresearch.errors import Conflict, Invalid, NotFound, TooLarge
+from autoresearch.errors import Busy, Conflict, Invalid, NotFound, TooLarge
 from autoresearch.ledger.local.owning import collections_so_far
 from autoresearch.ledger.local.unit import Unit
 from autoresearch.records.ids import new_id
@@ -26,6 +28,9 @@ __all__ = ["MOST_PART", "UploadState", "Uploads"]
 
 MOST_PART = 16 * 1024 * 1024
 """Bytes of one part at most."""
+
+_lock = threading.Lock()
+_finishing: set[str] = set()
 
 
 class UploadState(NamedTuple):
@@ -127,7 +132,12 @@ class Uploads:
             NotFound: There is no such upload.
             Conflict: Not all of it was sent; ``details["received"]`` says how much.
             Invalid: The bytes have another digest; the upload is gone.
+            Busy: It is being made already: by the request whose answer was lost.
         """
+        with _alone(f"{self._ledger.organization} {upload_id}"):
+            return self._finish(upload_id)
+
+    def _finish(self, upload_id: str) -> UploadState:
         with self._ledger.read() as unit:
             row, before = _row(unit, upload_id), collections_so_far(unit)
             parts = unit.rows.list(tables.parts, order="first", upload=upload_id)
@@ -161,6 +171,19 @@ class Uploads:
             unit.rows.delete(tables.parts, upload=upload_id)
             unit.rows.delete(tables.uploads, id=upload_id)
         self._ledger.store.unstash([part["name"] for part in parts])
+
+
+@contextlib.contextmanager
+def _alone(name: str) -> Iterator[None]:
+    with _lock:
+        if name in _finishing:
+            raise Busy("This blob is being made of its parts.", hint="Ask again in a moment.")
+        _finishing.add(name)
+    try:
+        yield
+    finally:
+        with _lock:
+            _finishing.discard(name)
 
 
 def _row(unit: Unit, upload_id: str) -> Row:

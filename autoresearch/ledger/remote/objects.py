@@ -8,6 +8,7 @@ import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
@@ -16,7 +17,7 @@ import msgspec
 from autoresearch.client.errors import RequestError
 from autoresearch.client.retrying import Reply, answer_of
 from autoresearch.client.synchronous import Client
-from autoresearch.errors import Conflict, Forbidden, NotFound, StoreCorrupt, Unavailable
+from autoresearch.errors import Busy, Conflict, Forbidden, NotFound, StoreCorrupt, Unavailable
 from autoresearch.ledger.remote.parts import raised_here
 from autoresearch.protocol.calls import prepare
 from autoresearch.protocol.forms import BlobsOut, DigestsOut, DigestsPost, UploadOut, UploadPost
@@ -33,6 +34,8 @@ _GROUP_BLOBS, _GROUP_BYTES = 500, 4 * 1024 * 1024
 _ASKED = 1000
 _AT_ONCE = 6
 _FAILURES = 7
+_BUSY_SECONDS = 0.5
+_SLOWEST = 20e6
 _RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)\Z")
 
 
@@ -139,6 +142,9 @@ class RemoteObjects(Blobs):
                 before = upload.received
                 try:
                     upload = self._go_on(source, upload)
+                except Busy:
+                    # The answer to an earlier request to finish was lost, and the server is still at it.
+                    time.sleep(_BUSY_SECONDS)
                 except (Unavailable, Conflict, NotFound) as error:
                     # Whatever happened, the server says where it is: finished, gone, or continued by another.
                     failures += 1
@@ -160,7 +166,8 @@ class RemoteObjects(Blobs):
     def _go_on(self, source: Again, upload: UploadOut) -> UploadOut:
         given: dict[str, Any] = {"upload_id": upload.id}
         if upload.received == upload.size:
-            self._call("finish_upload", given)
+            # All of it is read and hashed once more over there, which may take its time.
+            self._call("finish_upload", given, more=upload.size / _SLOWEST)
             return upload.model_copy(update={"id": ""})
         given |= {"offset": upload.received, "content": source.read(upload.received, _PIECE)}
         further: UploadOut = self._call("append_upload", given)
@@ -178,11 +185,9 @@ class RemoteObjects(Blobs):
         except RequestError as error:
             raise error.error from None
 
-    def _call(self, name: str, given: Mapping[str, Any]) -> Any:
-        return raised_here(self._patiently, name, given)
-
-    def _patiently(self, name: str, given: Mapping[str, Any]) -> Any:
-        return self._client.call(name, given, timeout=self._client.ingest_timeout)
+    def _call(self, name: str, given: Mapping[str, Any], *, more: float = 0.0) -> Any:
+        timeout = self._client.ingest_timeout + more
+        return raised_here(partial(self._client.call, timeout=timeout), name, given)
 
 
 class _Piece(NamedTuple):
