@@ -1,16 +1,15 @@
-"""All tables at once, wherever they are declared; whoever declares tables in a new module imports it here."""
+"""All tables at once: those of ``schema`` and of every other module of this package whose name ends so."""
 
 from __future__ import annotations
 
-from autoresearch.store import access_schema, blob_schema, event_schema, run_schema, schema, tagged_schema
+import pkgutil
+from importlib import import_module
+
+import autoresearch.store
 from autoresearch.store.columns import metadata
 
-__all__ = [
-    "access_schema",
-    "blob_schema",
-    "event_schema",
-    "metadata",
-    "run_schema",
-    "schema",
-    "tagged_schema",
-]
+__all__ = ["metadata"]
+
+for _found in pkgutil.iter_modules(autoresearch.store.__path__):
+    if _found.name.endswith("schema"):
+        import_module(f"autoresearch.store.{_found.name}")
