@@ -35,6 +35,7 @@ async def _ready(request: Request) -> Response:
     def look() -> None:
         with state.database.read() as connection:
             connection.exec_driver_sql("SELECT 1 FROM alembic_version").all()
+        state.objects.check()
 
     try:
         await state.run(look)

@@ -58,6 +58,7 @@ _AT_ONCE = 16
 _MOST_PARTS = 9000
 _HELD_BYTES = 64 * 1024 * 1024
 _ATTEMPTS = 4
+_HURRY_SECONDS = 3.0
 _UPLOADS = "uploads/"
 _CODE = re.compile(r"<Code>(\w{1,60})</Code>")
 _STATUS = re.compile(r"status code: (\d{3})")
@@ -183,8 +184,9 @@ class Bucket(Depot):
                 yield ObjectProblem(key, "is not part of the object store")
 
     def check(self) -> None:
-        """See whether the bucket is there and answers; see :meth:`Blobs.check`."""
-        next(self._keys(most=1), None)
+        """See whether the bucket is there and answers within seconds; see :meth:`Blobs.check`."""
+        hurried = Bucket(self.where, patience=min(self._patience, _HURRY_SECONDS))
+        next(hurried._keys(most=1), None)
 
     def sweep(self, older_than: float = STASH_SECONDS, *, now: float | None = None) -> int:
         """Delete parts of uploads that nobody went on with for a week; answers how many."""

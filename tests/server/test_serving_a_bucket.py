@@ -62,7 +62,9 @@ def test_a_bucket_that_cannot_be_reached_is_an_error_to_try_again(served: Served
         for refused in (client.post("/v1/blobs", content=b"x"), client.get(f"/v1/blobs/{kept}")):
             assert (refused.status_code, refused.json()["error"]["code"]) == (503, "unavailable")
             assert not any(secret in refused.text for secret in CREDENTIALS.values() if len(secret) > 12)
+        assert client.get("/ready").status_code == 503
         network.up()
+        assert client.get("/ready").status_code == 200
         assert client.get(f"/v1/blobs/{kept}").content == b"kept"
         assert client.post("/v1/blobs", content=b"x").status_code == 200
 
