@@ -24,6 +24,8 @@ Nobody has an account here yet. In another terminal, make the first one:
   autoresearch admin create-user --email you@example.org --organization "Your lab"
 and a key for programs:
   autoresearch keys create --organization "Your lab" --name laptop --scope write
+Or make it over HTTP: POST {url}/v1/auth/set-up with this token, which works once, within a day:
+  {token}
 """
 
 
@@ -70,7 +72,8 @@ def _proxies(addresses: str | None) -> dict[str, Any]:
 
 
 def _greet(state: State, url: str) -> None:
-    if state.access.bootstrap_needed():
-        sys.stderr.write(_FIRST)
+    token = state.access.setup_token()
+    if token is not None:
+        sys.stderr.write(_FIRST.format(url=url, token=token))
     sys.stderr.write(f"autoresearch serves {state.database.where} at {url}\n")
     sys.stderr.flush()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import socket
 import subprocess
@@ -46,6 +47,21 @@ def test_the_first_start_says_how_to_make_the_first_account_and_that_works(tmp_p
             assert refused.value.status == 401
     with serving(tmp_path / "home") as again:
         assert "create-user" not in again.said
+
+
+def test_the_token_of_the_first_start_makes_the_first_account_once(tmp_path: Path) -> None:
+    with serving(tmp_path / "home") as server:
+        (token,) = re.findall(r"arb_\w+", server.said)
+        secret = "violet otter plays chess"
+        body = {"token": token, "email": "ada@example.org", "password": secret, "organization": "lab"}
+        with httpx.Client(base_url=server.url) as http:
+            assert http.post("/v1/auth/set-up", json=body).status_code == 200
+            assert http.get("/v1/auth/session").json()["user"]["email"] == "ada@example.org"
+            assert http.post("/v1/auth/set-up", json=body).status_code == 401
+        assert server.stop() == 0
+        assert secret not in server.said
+    with serving(tmp_path / "home") as again:
+        assert "arb_" not in again.said
 
 
 def test_a_server_that_is_told_to_stop_finishes_what_it_was_asked(tmp_path: Path) -> None:
