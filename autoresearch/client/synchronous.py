@@ -10,12 +10,18 @@ import httpx
 
 from autoresearch.client.calls import Calls
 from autoresearch.client.credentials import Credentials, credentials_of
-from autoresearch.client.introducing import headers_of
+from autoresearch.client.errors import RequestError
+from autoresearch.client.introducing import bearing, headers_of
 from autoresearch.client.keys import wanted_key
 from autoresearch.client.retrying import Reply, Retries, answer_of, unreachable
+from autoresearch.client.tokens import Tokens
 from autoresearch.protocol.calls import Prepared, prepare
+from autoresearch.protocol.forms import Ingested
 from autoresearch.protocol.operations import OPERATIONS
+from autoresearch.protocol.points_packing import pack
+from autoresearch.records.access import IngestionKeyRequest
 from autoresearch.records.ids import new_id
+from autoresearch.series.batch import Batch
 
 __all__ = ["Client"]
 
@@ -49,6 +55,7 @@ class Client(Calls):
         self.base_url = credentials.base_url
         self.ingest_timeout = ingest_timeout
         self._tries = tries
+        self._tokens = Tokens()
         self._http = httpx.Client(
             base_url=credentials.base_url,
             headers=headers_of(credentials.key),
@@ -80,7 +87,41 @@ class Client(Calls):
             ResponseError: Its answer is not what the API promises.
         """
         operation = OPERATIONS[name]
+        if timeout is None and operation.takes:
+            timeout = self.ingest_timeout
         return answer_of(operation, self.send(prepare(operation, given), timeout=timeout))
+
+    def append(self, batch: Batch) -> int:
+        """Append a batch of points to its run; answers the sequence number that is stored of its writer.
+
+        It is sent with a key of that run alone, which is made at the first call and kept for as long as it is valid. A run that
+        is not there yet begins with this client's own key.
+
+        Args:
+            batch: Points, texts and messages of one writer, each stored once however often they are sent.
+
+        Raises:
+            RequestError: The server refused, or could not be reached.
+        """
+        request = prepare(OPERATIONS["ingest"], {"content": pack([batch])})
+        token = self._tokens.valid(batch.run) or self._minted(batch.run)
+        reply = self.send(request, timeout=self.ingest_timeout, headers=bearing(token))
+        if token is not None and reply.status in {401, 403}:
+            self._tokens.forget(batch.run)
+            token = self._minted(batch.run)
+            reply = self.send(request, timeout=self.ingest_timeout, headers=bearing(token))
+        answer: Ingested = answer_of(OPERATIONS["ingest"], reply)
+        return answer.results[0].sequence
+
+    def _minted(self, run: str) -> str | None:
+        """A new ingestion key of a run; None when the run is not there yet."""
+        try:
+            made = self.create_ingestion_key(run, IngestionKeyRequest(name="client"))
+        except RequestError as error:
+            if error.status == 404:
+                return None
+            raise
+        return self._tokens.keep(run, made)
 
     def send(
         self,

@@ -16,6 +16,13 @@ from autoresearch.protocol.statuses import status_of
 __all__ = ["answer_errors", "refused"]
 
 _log = logging.getLogger("autoresearch.server")
+_ASK = "Whoever looks after the server finds the cause in its log; then make the same call again."
+_OF_STORE = {
+    "store_full": "The server's disk is full",
+    "store_read_only": "The server's store cannot be written",
+    "store_corrupt": "The server's store is damaged",
+    "store_too_new": "The server's store was written by a newer version",
+}
 _BY_STATUS: dict[int, tuple[type[errors.AutoresearchError], str, str]] = {
     400: (errors.Invalid, "The request was not understood", "Look at /docs for what this path takes."),
     401: (errors.Unauthorized, "No valid key came with the request", "Send `Authorization: Bearer <key>`."),
@@ -46,8 +53,13 @@ def answer_errors(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _unexpected)
 
 
-async def _ours(_request: Request, error: Exception) -> Response:
+async def _ours(request: Request, error: Exception) -> Response:
     assert isinstance(error, errors.AutoresearchError)
+    if isinstance(error, errors.StoreError) and "digest" not in error.details:
+        # It names places on the server's own machine, which are for those who look after it.
+        _log.error("%s failed: %s", request.method, error.message)
+        said = _OF_STORE.get(error.code, "The server's store cannot be used now")
+        error = type(error)(f"{said}; nothing of this request was stored.", hint=_ASK)
     return refused(error)
 
 

@@ -128,7 +128,11 @@ async def _turning(work: Callable[[Access, Caller, _Given, Visitor], Opened], re
 
 async def _calling(work: Callable[[Access, Caller, _Given], Any], request: Request) -> Response:
     state, caller = state_of(request), await whoever(request)
-    answer = await state.run(work, state.access, caller, await _given(request))
+    given = await _given(request)
+    if "run_id" in given:
+        # What a run's journal said of its beginning is taken in before somebody asks whether the run is there.
+        await state.run(state.ledger(caller).runs.settle, {"id": given["run_id"]})
+    answer = await state.run(work, state.access, caller, given)
     kind = row_of(request).answer
     return Response(status_code=204) if kind is None else answer_json(answer, kind)
 

@@ -16,7 +16,9 @@ from autoresearch.ledger.remote.ledger import RemoteLedger
 from autoresearch.protocol.forms import ProjectPost
 from autoresearch.records.experiment import SessionRequest
 from autoresearch.records.ids import new_id
+from autoresearch.series.batch import Batch, Message
 from tests.network import HTML, Network, answers, lost_answer, lost_request, stalls, truncated
+from tests.run_batches import START, Writer, rows
 from tests.serving import Served, listening
 
 
@@ -176,3 +178,31 @@ def test_a_damaged_file_of_credentials_gives_no_key(text: str) -> None:
     path.write_text(text, encoding="utf-8")
     with pytest.raises(AuthError):
         Client("local")
+
+
+def test_points_are_sent_with_a_key_of_their_run_that_is_made_once(served: Served, network: Network) -> None:
+    run = new_id()
+    with Client(served.key, base_url=network.url) as client:
+        writer = Writer(RemoteLedger(client), run).open()
+        network.seen.clear()
+        for step in range(3):
+            part = rows({"loss": [float(step)]}, first=writer.sequence + 1, steps=[step])
+            writer.sequence += 1
+            batch = Batch(run, writer.id, writer.sequence, writer.sequence, rows=[part])
+            assert client.append(batch) == writer.sequence
+        minted = f"POST /v1/runs/{run}/ingestion-keys"
+        assert network.seen == [minted, *["POST /v1/ingest"] * 3]
+        (key,) = client.list_ingestion_keys(run).items
+        client.revoke_ingestion_key(run, key.id)
+        network.seen.clear()
+        assert client.append(batch) == writer.sequence
+        assert network.seen == ["POST /v1/ingest", minted, "POST /v1/ingest"]
+        assert client.get_integrity(run).points_committed == 3
+
+
+def test_a_run_that_is_not_there_yet_begins_with_the_clients_own_key(served: Served) -> None:
+    run = new_id()
+    begun = {"op": "open", "project": "char-lm", "name": "new", "started": START}
+    with served.client() as client:
+        client.append(Batch(run, "w", 1, 1, messages=[Message(1, START, begun)]))
+        assert client.get_run(run).name == "new"

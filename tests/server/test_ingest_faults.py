@@ -218,6 +218,7 @@ def test_a_full_disk_is_said_and_everything_stays_readable(tmp_path: Path) -> No
         with full(served):
             refused = http.post("/v1/ingest", content=pack([wide]), headers=MSGPACK)
             assert (refused.status_code, refused.json()["error"]["code"]) == (507, "store_full")
+            assert str(tmp_path) not in refused.text
             assert http.get(f"/v1/runs/{run}").json()["latest"] == {"loss": 1.0}
             assert http.get("/v1/ingest/position", params={"writer_id": writer}).json() == {"sequence": 2}
             noise = random.Random(3)
