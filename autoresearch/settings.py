@@ -20,6 +20,8 @@ MODES = ("online", "offline", "local", "disabled")
 
 _OURS = ("AUTORESEARCH_", "ARWANDB_")
 _PREFIXES = (*_OURS, "WANDB_")
+_ELSEWHERE = "https://api.wandb.ai"
+"""What others have set for another tracker's own service, and did not mean us by."""
 _TRUE = {"1", "true", "yes", "on"}
 _FALSE = {"0", "false", "no", "off"}
 
@@ -147,7 +149,7 @@ def _mode(env: Mapping[str, str]) -> str | None:
 
 def _origin(env: Mapping[str, str]) -> str | None:
     text = _first(env, "BASE_URL")
-    if text is None:
+    if text is None or text.rstrip("/") == _ELSEWHERE:
         return None
     scheme, _, rest = text.rstrip("/").partition("://")
     host = rest.partition("/")[0]

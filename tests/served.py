@@ -1,107 +1,46 @@
-"""A server of a test's own, in a thread: what a client that sends journals needs of one, over a ledger that is asked directly."""
+"""A real server on a port of this machine for tests that send journals: its ledger, and what it was asked."""
 
 from __future__ import annotations
 
-import json
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Self
-from urllib.parse import parse_qs, urlsplit
 
-from autoresearch.errors import AutoresearchError, Unauthorized
 from autoresearch.ledger.local.ledger import LocalLedger
-from autoresearch.protocol.points_wire import unpack
-from autoresearch.protocol.statuses import status_of
+from tests.network import Network
+from tests.serving import listening
 
-KEY = "ar_abcdefgh_0123456789abcdefghijklmnopqrstuv"
+__all__ = ["Far", "served_at"]
 
 
-class Served:
-    """A server on a port of this machine.
+class Far:
+    """What a test sees of a server.
 
     Attributes:
         ledger: What it keeps.
-        asked: Method and path of every request, in order.
+        key: A key of it.
+        port: Where it listens.
     """
 
-    def __init__(self, home: Path) -> None:
-        self.ledger = LocalLedger.open(home)
-        self.asked: list[str] = []
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
-
-    @property
-    def port(self) -> int:
-        return int(self._server.server_address[1])
+    def __init__(self, ledger: LocalLedger, key: str, relay: Network) -> None:
+        self.ledger = ledger
+        self.key = key
+        self.port = relay.port
+        self._relay = relay
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return self._relay.url
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join(30)
-        self.ledger.close()
-
-    def answer(self, method: str, path: str, body: bytes) -> dict[str, Any]:
-        runs, objects = self.ledger.runs, self.ledger.objects
-        parts = urlsplit(path)
-        self.asked.append(f"{method} {parts.path}")
-        match parts.path:
-            case "/v1/ingest":
-                results = []
-                for batch in unpack(body):
-                    reached = runs.ingest(batch)
-                    results.append({"run_id": batch.run, "writer_id": batch.writer, "sequence": reached})
-                return {"results": results}
-            case "/v1/ingest/position":
-                return {"sequence": runs.position(parse_qs(parts.query)["writer_id"][0])}
-            case "/v1/ingest/beat":
-                return {}
-            case "/v1/blobs/missing":
-                return {"missing": sorted(objects.missing(json.loads(body)["digests"]))}
-            case "/v1/blobs":
-                return {"digest": objects.put(body), "size": len(body)}
-            case "/v1/auth/status":
-                return {"organization": "local"}
-        raise AssertionError(path)
+    @property
+    def asked(self) -> list[str]:
+        """Method and path of every request, in order."""
+        return [said.partition("?")[0] for said in self._relay.seen]
 
 
-def _handler(served: Served) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        disable_nagle_algorithm = True
-
-        def do_GET(self) -> None:
-            self._do()
-
-        def do_POST(self) -> None:
-            self._do()
-
-        def _do(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            try:
-                if self.headers["Authorization"] != f"Bearer {KEY}":
-                    raise Unauthorized("There is no valid key with the request.", hint="Make a new key.")
-                self._send(200, served.answer(self.command, self.path, body))
-            except AutoresearchError as error:
-                self._send(status_of(error), error.envelope())
-
-        def _send(self, status: int, answer: dict[str, Any]) -> None:
-            data = json.dumps(answer).encode()
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data)
-
-        def log_message(self, *_: object) -> None: ...
-
-    return Handler
+@contextmanager
+def served_at(home: Path) -> Iterator[Far]:
+    """A server over a new store."""
+    with listening(home) as server, Network(int(server.url.rpartition(":")[2])) as relay:
+        ledger = server.state.ledger(server.state.access.authenticate(server.key))
+        yield Far(ledger, server.key, relay)

@@ -59,6 +59,7 @@ def _status(workspace: Workspace) -> Answer:
         ("experiments left", left.experiments),
         ("seconds left", left.seconds),
         ("segment", facts.segment.number if facts.segment.number > 1 else None),
+        ("server", workspace.server.url if workspace.server else None),
     ]
     return Answer(
         document=_document(project, facts),

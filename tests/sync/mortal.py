@@ -25,7 +25,7 @@ from autoresearch.ledger.local.ledger import LocalLedger
 from autoresearch.server.app import make_app
 from autoresearch.server.state import State
 with LocalLedger.open(Path(HOME)) as ledger:
-    app = make_app(State(database=ledger.database, objects=ledger.objects, access=Access(ledger.database)))
+    app = make_app(State(database=ledger.database, objects=ledger.store, access=Access(ledger.database)))
     async def told(scope, receive, send):
         if scope["type"] == "http":
             print(scope["method"], scope["path"], flush=True)

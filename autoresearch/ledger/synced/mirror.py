@@ -136,10 +136,11 @@ class Mirror:
         """Know the best experiment of a frontier."""
         if frontier.best is None:
             return
-        there = remote.research.experiment(frontier.best.experiment_id)
         with contextlib.suppress(AutoresearchError):
-            if self.ledger.research.experiment(there.id).state == there.state:
+            mine = self.ledger.research.experiment(frontier.best.experiment_id)
+            if (mine.state, mine.score, mine.number) == ("kept", frontier.best.score, frontier.best.number):
                 return
+        there = remote.research.experiment(frontier.best.experiment_id)
         with contextlib.suppress(AutoresearchError):
             self._known_session(there.session_id, remote)
             self.ledger.research.record(_request_of(there))

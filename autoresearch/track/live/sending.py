@@ -10,7 +10,7 @@ import os
 import time
 import warnings
 
-from autoresearch.errors import AutoresearchError, Unavailable
+from autoresearch.errors import AutoresearchError, NotFound, Unavailable
 from autoresearch.records.jsontext import json_text
 from autoresearch.track.live.requesting import Requests
 
@@ -117,7 +117,10 @@ class Sender:
     def beat(self, run: str, writer: str) -> None:
         """Say that a writer lives although it has logged nothing."""
         body = json_text({"run_id": run, "writer_id": writer}).encode()
-        self._tried(lambda: self._requests.post("/v1/ingest/beat", body, _JSON), writer)
+        try:
+            self._tried(lambda: self._requests.post("/v1/ingest/beat", body, _JSON), writer)
+        except NotFound:
+            return  # a server that knows no run yet, or is of an older version: what is logged will say it
 
     def pause(self) -> float:
         """Seconds for which a new attempt makes no sense: more after each failure, and never the same for two processes."""
