@@ -59,7 +59,8 @@ async def _ours(request: Request, error: Exception) -> Response:
         # It names places on the server's own machine, which are for those who look after it.
         _log.error("%s failed: %s", request.method, error.message)
         said = _OF_STORE.get(error.code, "The server's store cannot be used now")
-        error = type(error)(f"{said}; nothing of this request was stored.", hint=_ASK)
+        known = {name: value for name, value in error.details.items() if name != "path"}
+        error = type(error)(f"{said}.", hint=_ASK, details=known)
     return refused(error)
 
 
