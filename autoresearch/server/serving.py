@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import signal
 import socket
 from collections.abc import Callable, Iterator
@@ -52,6 +53,9 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets=sockets)
         if self.started:
+            # What was made so far lives as long as the process: the collector need not look at it again and again.
+            gc.collect()
+            gc.freeze()
             self._ready()
 
     @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 from collections.abc import Iterator, Mapping
@@ -247,6 +248,23 @@ def test_changes_of_every_kind_have_plain_names(live: Served) -> None:
         ledger_of(live).research.set_goal("char-lm", GoalRequest.make(metric="loss", direction="min"))
         kinds = {watcher.next()["event"] for _ in range(2)}
     assert all(kind.replace(".", "").isalpha() for kind in kinds), kinds
+
+
+def test_of_what_was_found_only_so_much_is_kept_and_where_it_begins_is_known(live: Served) -> None:
+    ledger = ledger_of(live)
+    for number in range(3):
+        note(live, str(number))
+    (*_, last) = ledger.memory.events(limit=1000).items
+
+    async def kept() -> tuple[int, int, int, int]:
+        feed = feeds_module.Feed(ledger)
+        found = [last.model_copy(update={"seq": seq}) for seq in range(1, 1501)]
+        assert feed.take(found[:900], None)
+        assert feed.floor == 0
+        assert feed.take(found[900:], None)
+        return feed.floor, feed.events[0].seq, len(feed.events), feed.newest
+
+    assert asyncio.run(kept()) == (500, 501, 1000, 1500)
 
 
 def test_whoever_watches_from_the_beginning_is_told_what_was_said_in_the_meantime(live: Served) -> None:
