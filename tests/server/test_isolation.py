@@ -37,7 +37,17 @@ from tests.serving import Served, in_process, key_of
 
 Values = Mapping[str, str]
 NAMED = {"project", "artifact", "ref", "move", "file"}
-PUBLIC = {"health", "ready", "sdk_page", "sdk_wheel", "set_up", "sign_up", "sign_in", "reset_password"}
+PUBLIC = {
+    "docs",
+    "health",
+    "ready",
+    "sdk_page",
+    "sdk_wheel",
+    "set_up",
+    "sign_up",
+    "sign_in",
+    "reset_password",
+}
 
 
 def _points(values: Values, name: str) -> bytes:
@@ -310,6 +320,10 @@ def _everything(served: Served, theirs: Values) -> str:
                 client.list_changes(limit=1000).items[-1].seq,
             ]
         )
+
+
+def test_anybody_may_call_these_and_no_others() -> None:
+    assert {row.name for row in OPERATIONS.values() if row.scope is None} == PUBLIC
 
 
 def test_the_table_of_bodies_is_complete() -> None:
