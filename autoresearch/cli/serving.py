@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -21,9 +22,9 @@ app = typer.Typer(rich_markup_mode=None)
 
 _FIRST = """\
 Nobody has an account here yet. In another terminal, make the first one:
-  autoresearch admin create-user --email you@example.org --organization "Your lab"
+  autoresearch {home}admin create-user --email you@example.org --organization "Your lab"
 and a key for programs:
-  autoresearch keys create --organization "Your lab" --name laptop --scope write
+  autoresearch {home}keys create --organization "Your lab" --name laptop --scope write
 Or make it over HTTP: POST {url}/v1/auth/set-up with this token, which works once, within a day:
   {token}
 """
@@ -58,10 +59,12 @@ def serve(
 
     face = the_face(context)
     folder = Path(face.home or Settings().home).expanduser().absolute()
+    # The store that these commands mean has to be this one.
+    home = f"--home {shlex.quote(str(folder))} " if face.home else ""
     with listen(host, port) as listening, opened(folder) as state:
         shown = listening.getsockname()
         url = f"http://{f'[{shown[0]}]' if ':' in shown[0] else shown[0]}:{shown[1]}"
-        code = serve(state, listening, ready=lambda: _greet(state, url), **_proxies(proxies))
+        code = serve(state, listening, ready=lambda: _greet(state, url, home), **_proxies(proxies))
     return Answer(document={"url": url, "stopped": True}, ids=[], blocks=[], exit_code=code)
 
 
@@ -71,9 +74,9 @@ def _proxies(addresses: str | None) -> dict[str, Any]:
     return {"proxy_headers": True, "forwarded_allow_ips": addresses}
 
 
-def _greet(state: State, url: str) -> None:
+def _greet(state: State, url: str, home: str) -> None:
     token = state.access.setup_token()
     if token is not None:
-        sys.stderr.write(_FIRST.format(url=url, token=token))
+        sys.stderr.write(_FIRST.format(url=url, token=token, home=home))
     sys.stderr.write(f"autoresearch serves {state.database.where} at {url}\n")
     sys.stderr.flush()

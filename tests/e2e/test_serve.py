@@ -21,7 +21,7 @@ from tests.server_process import command, serving
 
 def test_the_first_start_says_how_to_make_the_first_account_and_that_works(tmp_path: Path) -> None:
     with serving(tmp_path / "home") as server:
-        assert "autoresearch admin create-user" in server.said
+        assert f"autoresearch --home {server.home} admin create-user" in server.said
         assert httpx.get(f"{server.url}/health").json() == {"status": "ok"}
         assert httpx.get(f"{server.url}/ready").json() == {"status": "ok"}
         user = (

@@ -94,7 +94,7 @@ class SyncedLedger(Ledger):
         waiting, refused = self.outbox.waiting(), len(self.outbox.rejected())
         said = []
         if self.trouble is not None:
-            said.append(f"working offline, what is shown may be behind: {self.trouble.message}")
+            said.append(f"working offline, what is shown may be behind: {self.trouble.message.rstrip('.')}")
         if waiting:
             said.append(f"{waiting} change{'s wait' if waiting > 1 else ' waits'} to be sent")
         if refused:
