@@ -12,6 +12,7 @@ import typer
 from autoresearch.cli.answer import Answer
 from autoresearch.cli.declaring import command
 from autoresearch.cli.face import the_face
+from autoresearch.cli.storekeeping import NO_WALL
 
 if TYPE_CHECKING:
     from autoresearch.server.state import State
@@ -79,4 +80,6 @@ def _greet(state: State, url: str, home: str) -> None:
     if token is not None:
         sys.stderr.write(_FIRST.format(url=url, token=token, home=home))
     sys.stderr.write(f"autoresearch serves {state.database.where} at {url}\n")
+    if not getattr(state.database, "walled", True):
+        sys.stderr.write(f"warning: {NO_WALL}\n")
     sys.stderr.flush()

@@ -19,7 +19,13 @@ if TYPE_CHECKING:
     from autoresearch.ledger.care.backing_up import Backup
     from autoresearch.ledger.care.places import Place, Told
 
-__all__ = ["declare"]
+__all__ = ["NO_WALL", "declare"]
+
+NO_WALL = (
+    "The database's role is a superuser or bypasses row-level security, so that this second wall does not stand;"
+    " see docs/operating.md."
+)
+"""What an operator has to know of a role that policies do not bind."""
 
 _Folder = Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the backup.")]
 
@@ -85,11 +91,7 @@ def _migrate(context: typer.Context) -> Answer:
 
 def _wall(database: object) -> list[str]:
     """What an operator has to know of the role that is used."""
-    if getattr(database, "walled", True):
-        return []
-    return [
-        "The role is a superuser or bypasses row-level security, so that this second wall does not stand."
-    ]
+    return [] if getattr(database, "walled", True) else [NO_WALL]
 
 
 def _backup(context: typer.Context, directory: _Folder) -> Answer:

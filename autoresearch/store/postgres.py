@@ -16,7 +16,7 @@ import os
 import weakref
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import psycopg
 import sqlalchemy as sa
@@ -27,7 +27,7 @@ from autoresearch.errors import Unavailable
 from autoresearch.store import postgres_tables
 from autoresearch.store.postgres_errors import WAIT_SECONDS, parsed, plainly, shown
 
-__all__ = ["EVERYTHING", "Database", "glance"]
+__all__ = ["EVERYTHING", "Database", "Glance", "glance"]
 
 EVERYTHING = "*"
 """What a transaction over the whole store says in place of an organization."""
@@ -131,8 +131,22 @@ class Database:
                 _undo(connection)
 
 
-def glance(url: str) -> tuple[int, str | None]:
-    """How many tables there are in a database, and of which revision they are if they are ours; nothing is made.
+class Glance(NamedTuple):
+    """What a database is seen to be without making anything in it.
+
+    Attributes:
+        tables: How many tables there are.
+        revision: Of which revision they are; None when they are not ours.
+        walled: Whether row-level security binds the role.
+    """
+
+    tables: int
+    revision: str | None
+    walled: bool
+
+
+def glance(url: str) -> Glance:
+    """Look at a database.
 
     Raises:
         Invalid: The URL was not understood.
@@ -145,10 +159,11 @@ def glance(url: str) -> tuple[int, str | None]:
     options: dict[str, Any] = {**_PATIENCE, **parts}
     with plainly(shown(parts)), psycopg.connect(**options) as connection:
         names = {name for (name,) in connection.execute(mine)}
+        walled = connection.execute(postgres_tables.ROLE).fetchone() == (True,)
         if not {"alembic_version", "counters"} <= names:
-            return len(names), None
+            return Glance(len(names), None, walled)
         row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
-    return len(names), row and str(row[0])
+    return Glance(len(names), row and str(row[0]), walled)
 
 
 def _engine(parts: dict[str, str]) -> sa.Engine:

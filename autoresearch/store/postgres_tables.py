@@ -13,7 +13,7 @@ from autoresearch.errors import StoreCorrupt, StoreTooNew
 from autoresearch.store import revisions
 from autoresearch.store.every_table import metadata
 
-__all__ = ["POLICY", "faults", "prepare"]
+__all__ = ["POLICY", "ROLE", "faults", "prepare"]
 
 POLICY = "own_organization"
 
@@ -22,7 +22,8 @@ _TABLES = sa.text(
     "SELECT c.relname FROM pg_class c WHERE c.relkind IN ('r', 'p') AND c.relnamespace = current_schema()::regnamespace"
 )
 _REVISION = sa.text("SELECT version_num FROM alembic_version")
-_ROLE = sa.text("SELECT NOT (rolsuper OR rolbypassrls) FROM pg_roles WHERE rolname = current_user")
+ROLE = "SELECT NOT (rolsuper OR rolbypassrls) FROM pg_roles WHERE rolname = current_user"
+"""Whether policies bind the role that asks."""
 _COLUMNS = (
     "SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod) FROM pg_attribute a"
     " JOIN pg_class c ON c.oid = a.attrelid WHERE c.relkind = 'r' AND a.attnum > 0 AND NOT a.attisdropped"
@@ -65,7 +66,7 @@ def prepare(connection: sa.Connection, where: str) -> bool:
         if _revision(connection, where) != revisions.NEWEST:
             revisions.migrate(connection)
             _complete(connection)
-    return bool(connection.execute(_ROLE).scalar_one())
+    return bool(connection.exec_driver_sql(ROLE).scalar_one())
 
 
 def faults(connection: sa.Connection) -> list[str]:

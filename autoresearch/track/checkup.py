@@ -66,6 +66,7 @@ def check_up(
         "home": lambda: _home(root),
         "space": lambda: _space(root),
         "server": lambda: _server(server, mode),
+        "database": lambda: _database(settings.database_url),
         "waiting": lambda: _waiting(root, server),
         "store": lambda: _store(store / _DATABASE),
         "objects": lambda: _objects(store / _OBJECTS),
@@ -161,6 +162,21 @@ def _server(server: Server | None, mode: str) -> Check:
     finally:
         requests.close()
     return Check("server", "ok", f"{server.url} answers, mode {mode}")
+
+
+def _database(where: str | None) -> Check:
+    from autoresearch.store.databases import is_server
+
+    if where is None or not is_server(where):
+        return Check("database", "ok", "a file in the home" if where is None else where)
+    from autoresearch.store.postgres import glance
+
+    seen = glance(where)
+    found = f"PostgreSQL answers, {seen.tables} tables of revision {seen.revision or 'none yet'}"
+    if seen.walled:
+        return Check("database", "ok", found)
+    advice = "Use a role that is neither superuser nor BYPASSRLS: row-level security does not bind this one."
+    return Check("database", "warn", found, advice)
 
 
 def _waiting(root: Path, server: Server | None) -> Check:

@@ -33,6 +33,9 @@ from tests.contract_helpers import PROJECT, experiment, goal, session
 from tests.postgres_server import Server, empty_database, server
 from tests.run_batches import Writer
 
+NOTHING = Objects(Path("/nowhere"))
+"""No object is touched here."""
+
 
 @pytest.fixture
 def url() -> Iterator[str]:
@@ -493,3 +496,29 @@ def test_every_migration_that_sqlite_has_is_known(database: Database) -> None:
         assert connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalars().all() == [
             revisions.NEWEST
         ]
+
+
+def test_the_server_is_told_of_a_role_that_the_wall_does_not_bind(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from autoresearch.cli import serving
+    from autoresearch.server.opening import opened
+    from autoresearch.track.checkup import check_up
+
+    name = url.rpartition("/")[2]
+    for role, state in (("autoresearch", "ok"), ("postgres", "warn")):
+        monkeypatch.setenv("AUTORESEARCH_DATABASE_URL", server().url(name, role=role))
+        with opened(tmp_path) as found:
+            serving._greet(found, "http://127.0.0.1:8090")
+        assert ("row-level security" in capsys.readouterr().err) == (state == "warn")
+        (check,) = [check for check in check_up(home=tmp_path) if check.name == "database"]
+        assert check.state == state
+
+
+def test_a_subject_of_any_length_is_recorded_and_found(database: Database) -> None:
+    ledger = LocalLedger(database, NOTHING)
+    opened = session(ledger).id
+    name = "".join(chr(0x4E00 + n * 37 % 20_000) for n in range(900))
+    patch = f"--- a/{name}.py\n+++ b/{name}.py\n@@ -1 +1 @@\n-{name} = 1\n+{name} = 2\n"
+    made = experiment(ledger, opened, note=f"{name} 1 -> 2", change=f"diff --git a/x b/x\n{patch}")
+    assert [match.experiment_id for match in ledger.memory.search(PROJECT, name[:20])] == [made.id]

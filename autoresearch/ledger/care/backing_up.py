@@ -210,7 +210,7 @@ def _place_rows(rows: Path, target: Path) -> None:
 def _restore_rows(place: Place, rows: Path) -> None:
     from autoresearch.store.postgres import glance
 
-    if glance(str(place.database))[0]:
+    if glance(str(place.database)).tables:
         raise Conflict(
             "The database holds tables already.", hint="Restore into a new one, made with `createdb`."
         )

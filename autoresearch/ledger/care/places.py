@@ -60,7 +60,7 @@ def revision_of(place: Place) -> str | None:
     if place.on_server:
         from autoresearch.store.postgres import glance
 
-        return glance(str(place.database))[1]
+        return glance(str(place.database)).revision
     with Plainly(str(place.database)):
         return revisions.of_file(place.database)
 

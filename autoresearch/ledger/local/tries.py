@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -17,6 +18,7 @@ from autoresearch.store.rows import Row
 __all__ = ["bare", "edits_of", "judged", "remember"]
 
 _MAX_SUBJECTS = 20
+_MAX_SUBJECT = 400
 _MAX_VALUES = 12
 _MAX_INDEXED = 64 * 1024
 _MAX_NAMED = 50
@@ -73,12 +75,13 @@ def _edits(unit: Unit, request: ExperimentRequest, segment: int) -> list[changes
         row = unit.rows.one(schema.segments, project=request.project, number=segment)
         metrics = [row["goal"]["metric"]] if row and row["goal"] else []
         found = changes.from_note(request.note, metrics=metrics)
-    return found[:_MAX_SUBJECTS]
+    # What is looked up must fit into an index.
+    return [replace(edit, subject=edit.subject[:_MAX_SUBJECT]) for edit in found[:_MAX_SUBJECTS]]
 
 
 def bare(subject: str) -> str:
     """The name of a subject without its file, as a note would write it: ``lr`` for ``train.py:LR``."""
-    return subject.rpartition(":")[2].lower()
+    return subject[:_MAX_SUBJECT].rpartition(":")[2].lower()
 
 
 def edits_of(unit: Unit, experiment_id: str) -> Sequence[Row]:
