@@ -146,3 +146,17 @@ def test_hostile_text_comes_back_as_text(served: Served) -> None:
     assert json.loads(notes.content)["items"][0]["text"] == hostile
     assert notes.headers["content-type"] == "application/json"
     assert "x-injected" not in notes.headers
+
+
+def test_a_false_host_is_not_repeated_anywhere(served: Served) -> None:
+    with served.http() as http:
+        for row in OPERATIONS.values():
+            if row.method == "GET" and row.media != "text/event-stream":
+                answer = http.get(path_of(row), headers={"Host": "evil.example"})
+                assert "evil.example" not in answer.text + str(answer.headers), row.name
+        invited = http.post(
+            "/v1/invitations",
+            json={"email": "eve@example.org", "role": "viewer"},
+            headers={"Host": "evil.example"},
+        )
+    assert "evil.example" not in invited.text
