@@ -11,6 +11,7 @@ from autoresearch.errors import Conflict, Forbidden, NotFound, Unauthorized
 from autoresearch.ledger.access.caller import Caller
 from autoresearch.ledger.access.service import Access
 from autoresearch.ledger.access.signing import Visitor
+from autoresearch.ledger.access.work import ordered_id
 from autoresearch.ledger.local.ledger import LocalLedger
 from autoresearch.records.access import (
     IngestionKeyRequest,
@@ -259,3 +260,16 @@ def test_lists_come_in_parts(access: Access, lab: dict[str, Caller]) -> None:
                 break
         assert tuple(parts) == whole
         assert len(whole) > 3
+
+
+def test_lists_are_in_the_order_in_which_things_were_made_also_within_a_millisecond(
+    access: Access, lab: dict[str, Caller]
+) -> None:
+    names = [f"k{number}" for number in range(30)]
+    for name in names:
+        access.keys.create(lab["owner"], KeyRequest.make(name=name))
+    assert [key.name for key in access.keys.list(lab["owner"]).items] == names
+    log = access.membership.audit(lab["owner"], limit=1000).items
+    assert [entry.after["name"] for entry in log if entry.kind == "key.created" and entry.after] == names
+    made = [ordered_id() for _ in range(5000)]
+    assert made == sorted(set(made))

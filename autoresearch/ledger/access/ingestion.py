@@ -12,11 +12,10 @@ from autoresearch.ledger.access import tokens
 from autoresearch.ledger.access.caller import Caller, unauthorized
 from autoresearch.ledger.access.pages import of_rows
 from autoresearch.ledger.access.tokens import Token
-from autoresearch.ledger.access.work import Work
+from autoresearch.ledger.access.work import Work, ordered_id
 from autoresearch.records.access import IngestionKey, IngestionKeyRequest, NewIngestionKey
 from autoresearch.records.base import Page
 from autoresearch.records.experiment import Actor
-from autoresearch.records.ids import new_id
 from autoresearch.store import access_schema as tables
 from autoresearch.store import run_schema
 from autoresearch.store.rows import Row
@@ -43,7 +42,7 @@ class IngestionKeys:
             Forbidden: The caller may not write.
         """
         caller.require("write")
-        made, token = new_id(), tokens.make("ari")
+        made, token = ordered_id(), tokens.make("ari")
         with self._access.write(caller.organization, by=caller.actor) as work:
             _require_run(work, caller.organization, run_id)
             work.of(caller.organization).insert(

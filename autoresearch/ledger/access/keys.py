@@ -10,11 +10,10 @@ from autoresearch.ledger.access import people, tokens
 from autoresearch.ledger.access.caller import Caller, unauthorized
 from autoresearch.ledger.access.pages import of_rows
 from autoresearch.ledger.access.tokens import Token
-from autoresearch.ledger.access.work import Work
+from autoresearch.ledger.access.work import Work, ordered_id
 from autoresearch.records.access import ApiKey, KeyRequest, KeyState, NewApiKey
 from autoresearch.records.base import Page
 from autoresearch.records.experiment import Actor
-from autoresearch.records.ids import new_id
 from autoresearch.research import roles
 from autoresearch.store import access_schema as tables
 from autoresearch.store.rows import Row
@@ -41,7 +40,7 @@ class Keys:
         # A key makes keys only when it may manage all of them: one that leaked must not outlive its revocation.
         if caller.kind == "api_key" or request.scope not in caller.scopes:
             caller.require("keys")
-        made, token = new_id(), tokens.make("ar")
+        made, token = ordered_id(), tokens.make("ar")
         with self._access.write(caller.organization, by=caller.actor) as work:
             expires = (
                 work.now + datetime.timedelta(seconds=request.expires_in) if request.expires_in else None

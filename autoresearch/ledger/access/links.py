@@ -8,7 +8,7 @@ from typing import Literal
 from autoresearch.errors import Unauthorized
 from autoresearch.ledger.access import people, tokens
 from autoresearch.ledger.access.tokens import Kind, Token
-from autoresearch.ledger.access.work import Work
+from autoresearch.ledger.access.work import Work, ordered_id
 from autoresearch.records.access import Invitation, InvitationRequest, NewInvitation, NewLink
 from autoresearch.records.ids import new_id
 from autoresearch.store import access_schema as tables
@@ -42,7 +42,7 @@ def invite(
     work: Work, organization: str, request: InvitationRequest, *, user_id: str | None = None
 ) -> NewInvitation:
     """Invite an address; what it was sent before ends."""
-    made, token = new_id(), tokens.make("arv")
+    made, token = ordered_id(), tokens.make("arv")
     work.revoke(tables.invitations, organization=organization, email=request.email, accepted_at=None)
     work.of(organization).insert(
         tables.invitations,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime
+import threading
+import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,10 +15,31 @@ from autoresearch.records.ids import new_id
 from autoresearch.store import access_schema as tables
 from autoresearch.store.rows import Row, Rows
 
-__all__ = ["OPERATOR", "Work"]
+__all__ = ["OPERATOR", "Work", "ordered_id"]
 
 OPERATOR = Actor(kind="system", name="operator")
 """Who acts through the command line of the server's own machine."""
+
+
+class _Ids:
+    """Ids in the order in which they are made, also those of one millisecond, and when the clock is set back."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._last = 0
+
+    def next(self) -> str:
+        with self._lock:
+            self._last = max(uuid.UUID(new_id()).int, self._last + 1)
+            return str(uuid.UUID(int=self._last))
+
+
+_ids = _Ids()
+
+
+def ordered_id() -> str:
+    """A new id that sorts behind every id that this process made before; lists are in the order of ids."""
+    return _ids.next()
 
 
 class Work:
@@ -68,7 +91,7 @@ class Work:
         """Write into the audit log what was done; never a secret."""
         self.insert(
             tables.audit,
-            id=new_id(),
+            id=ordered_id(),
             organization=organization,
             kind=kind,
             subject=subject,
