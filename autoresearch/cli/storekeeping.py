@@ -1,4 +1,4 @@
-"""``admin migrate``, ``backup``, ``restore``, ``verify`` and ``move``: the store that a server uses, as a whole."""
+"""``admin migrate``, ``backup``, ``restore``, ``verify``, ``gc`` and ``move``: the store that a server uses, as a whole."""
 
 from __future__ import annotations
 
@@ -38,6 +38,7 @@ def declare(admin: typer.Typer) -> None:
     )
     command(admin, "restore", "--home /srv/autoresearch admin restore /backups/2026-03-01")(_restore)
     command(admin, "verify", "admin verify", "admin verify /backups/2026-03-01")(_verify)
+    command(admin, "gc", "admin gc                 # says what could be removed", "admin gc --yes")(_gc)
     command(admin, "move", "admin move               # from the home to AUTORESEARCH_DATABASE_URL")(_move)
 
 
@@ -137,6 +138,28 @@ def _restore(context: typer.Context, directory: _Folder) -> Answer:
         ids=[str(directory)],
         blocks=[_said(made, directory)],
         following="autoresearch admin verify",
+    )
+
+
+def _gc(
+    context: typer.Context,
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Remove them.")] = False,
+) -> Answer:
+    """Remove objects that no record of any organization refers to; without --yes it only says how many.
+
+    Objects that were stored or asked for within the hour stay: a record that names them may be on its way. Servers go on
+    meanwhile.
+    """
+    with _place(the_face(context)).open() as ledger:
+        number, size = ledger.snapshots.collect(dry_run=not yes)
+        where = ledger.store.where
+    said = f"{number:,} object{'' if number == 1 else 's'}, {size:,} bytes"
+    return Answer(
+        document={"where": where, "dry_run": not yes, "objects": number, "bytes": size},
+        ids=[str(number)],
+        blocks=[Prose(f"removed {said}" if yes else f"{said} could be removed")],
+        following="" if yes or not number else "autoresearch admin gc --yes",
     )
 
 

@@ -19,6 +19,7 @@ from autoresearch.store.buckets import Bucket
 from tests.contract_helpers import experiment, session, stored_tree
 from tests.moto_server import CREDENTIALS, Moto
 from tests.network import Network
+from tests.server_process import command
 from tests.serving import Served, in_process
 
 LARGE = random.Random(2).randbytes(18 * 1024 * 1024 + 1)
@@ -98,6 +99,15 @@ def test_the_collector_of_a_bucket_spares_what_is_named_or_was_just_asked_for(
         assert remote.objects.missing([orphan, asked, tree]) == {orphan}
         assert list(operator.snapshots.verify()) == []
         assert client.get(f"/v1/blobs/{asked}").content == b"asked for again"
+
+
+def test_the_operators_command_collects_where_the_settings_say(served: Served, tmp_path: Path) -> None:
+    with served.http() as client:
+        kept = client.post("/v1/blobs", content=b"young, so it is spared").json()["digest"]
+        said = command(tmp_path / "home", "admin", "gc", "--yes")
+        assert (said["where"], said["dry_run"]) == (served.state.objects.where, False)
+        assert (said["objects"], said["bytes"]) == (0, 0)
+        assert client.get(f"/v1/blobs/{kept}").status_code == 200
 
 
 def test_many_clients_at_once_store_each_blob_once(served: Served) -> None:

@@ -187,7 +187,7 @@ class OwnedBlobs(Blobs):
         """
         if not self._ledger.trusted:
             raise Forbidden(
-                "Objects are removed where the store lies.", hint="Run `autoresearch gc` on the server."
+                "Objects are removed where the store lies.", hint="Run `autoresearch admin gc` on the server."
             )
         return self._store.remove(digest)
 

@@ -88,7 +88,7 @@ class LocalSnapshots(Snapshots):
         return self._ledger.objects.get(diff["digest"])
 
     def verify(self) -> Iterator[str]:
-        self._only_where_it_lies("autoresearch fsck")
+        self._only_where_it_lies("autoresearch admin verify")
         try:
             yield from (f"database: {said}" for said in self._ledger.database.check())
         except StoreCorrupt as error:
@@ -118,7 +118,7 @@ class LocalSnapshots(Snapshots):
                 yield from (f"run {number} ({name}) of {project}: {fault}" for fault in faults)
 
     def collect(self, *, dry_run: bool = True) -> tuple[int, int]:
-        self._only_where_it_lies("autoresearch gc")
+        self._only_where_it_lies("autoresearch admin gc")
         with self._ledger.database.write(alone=True) as connection:
             doomed = self._doomed(connection)
             if not dry_run:

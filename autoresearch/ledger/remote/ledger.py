@@ -138,7 +138,7 @@ class RemoteSnapshots(Snapshots):
 
 
 def _only_there(what: str) -> NoReturn:
-    command = {"verify": "autoresearch admin verify", "collect": "autoresearch gc"}[what]
+    command = {"verify": "autoresearch admin verify", "collect": "autoresearch admin gc"}[what]
     raise Forbidden(
         "The whole store is checked and cleaned on the server's own machine.",
         hint=f"Run `{command}` there.",

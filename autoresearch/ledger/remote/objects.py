@@ -270,5 +270,5 @@ def _slices(items: list[str], size: int) -> Iterator[tuple[str, ...]]:
 def _only_there() -> NoReturn:
     raise Forbidden(
         "The objects of a server are listed and removed on its own machine.",
-        hint="Run `autoresearch gc` or `autoresearch admin verify` there.",
+        hint="Run `autoresearch admin gc` or `autoresearch admin verify` there.",
     )
