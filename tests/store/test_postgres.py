@@ -509,7 +509,7 @@ def test_the_server_is_told_of_a_role_that_the_wall_does_not_bind(
     for role, state in (("autoresearch", "ok"), ("postgres", "warn")):
         monkeypatch.setenv("AUTORESEARCH_DATABASE_URL", server().url(name, role=role))
         with opened(tmp_path) as found:
-            serving._greet(found, "http://127.0.0.1:8090")
+            serving._greet(found, "http://127.0.0.1:8090", "")
         assert ("row-level security" in capsys.readouterr().err) == (state == "warn")
         (check,) = [check for check in check_up(home=tmp_path) if check.name == "database"]
         assert check.state == state
