@@ -19,6 +19,7 @@ from autoresearch.ledger.access.service import Access
 from autoresearch.ledger.local.ledger import LocalLedger
 from autoresearch.records.access import KeyRequest, Scope
 from autoresearch.server.app import make_app
+from autoresearch.server.patience import impatient
 from autoresearch.server.state import State
 
 __all__ = ["ORIGIN", "InProcess", "Served", "in_process", "key_of", "listening", "on_a_port", "opened"]
@@ -101,17 +102,24 @@ def in_process(home: Path, **options: Any) -> Iterator[Served]:
 
 
 @contextmanager
-def listening(home: Path, **options: Any) -> Iterator[Served]:
+def listening(home: Path, *, patience: float = 30.0, **options: Any) -> Iterator[Served]:
     """A server on a port of this machine, on a thread of its own; options are those of its state."""
-    with opened(home, **options) as (state, key), on_a_port(state) as port:
+    with opened(home, **options) as (state, key), on_a_port(state, patience) as port:
         yield Served(state, key, f"http://127.0.0.1:{port}", None, home)
 
 
 @contextmanager
-def on_a_port(state: State) -> Iterator[int]:
+def on_a_port(state: State, patience: float = 30.0) -> Iterator[int]:
     """A server over an opened store; gives the port of this machine on which it listens."""
     with socket.create_server(("127.0.0.1", 0)) as place:
-        config = uvicorn.Config(make_app(state), log_config=None, access_log=False, ws="none", lifespan="on")
+        config = uvicorn.Config(
+            make_app(state),
+            http=impatient(patience),
+            log_config=None,
+            access_log=False,
+            ws="none",
+            lifespan="on",
+        )
         server = uvicorn.Server(config)
         ready = threading.Event()
         begin = server.startup

@@ -15,11 +15,13 @@ import uvicorn
 from autoresearch.errors import Invalid
 from autoresearch.server.app import make_app
 from autoresearch.server.logs import begin_logging
+from autoresearch.server.patience import impatient
 from autoresearch.server.state import State
 
 __all__ = ["listen", "serve"]
 
 _LINGER = 30
+_HEADERS_WITHIN = 30.0
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -93,7 +95,7 @@ def serve(
     config = uvicorn.Config(
         make_app(state),
         loop="uvloop",
-        http="httptools",
+        http=impatient(_HEADERS_WITHIN),
         ws="none",
         log_config=None,
         access_log=False,
