@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
-from autoresearch.errors import Conflict, NotFound, StoreFull, Unauthorized, Unavailable
+from autoresearch.errors import Busy, Conflict, NotFound, StoreFull, Unauthorized, Unavailable
 from autoresearch.ledger.local.ledger import LocalLedger
 from autoresearch.ledger.synced import saying
 from autoresearch.records.artifact import RefRequest, Version, VersionRequest
 from autoresearch.records.experiment import NoteRequest
+from autoresearch.records.goal import SegmentRequest
 from autoresearch.records.ids import new_id
 from tests.contract_helpers import (
     PROJECT,
@@ -388,3 +389,24 @@ def test_a_change_of_another_version_of_the_library_is_named(machine: Machine) -
     (left,) = machine.ledger.outbox.rejected()
     assert left.outcome is not None
     assert "another version of autoresearch" in left.outcome
+
+
+def test_a_request_that_the_server_is_still_at_work_on_is_sent_again_and_not_given_up(
+    machine: Machine, far: LocalLedger
+) -> None:
+    goal(machine.ledger)
+    real, busy = far.research, [Busy("The first request with this Idempotency-Key is still at work.")]
+
+    class AtWork:
+        def __getattr__(self, call: str) -> object:
+            if call == "open_segment" and busy:
+                raise busy.pop()
+            return getattr(real, call)
+
+    far.research = AtWork()  # type: ignore[assignment]  # a server that was killed over it
+    machine.ledger.research.open_segment(SegmentRequest.make(project=PROJECT, reason="another evaluator"))
+    assert machine.ledger.outbox.waiting() == 1
+    machine.now += 60
+    machine.ledger.send()
+    assert machine.ledger.outbox.rejected() == []
+    assert real.project(PROJECT).segment == 2

@@ -21,16 +21,13 @@ from autoresearch.protocol.statuses import error_of
 __all__ = ["Courier", "is_away"]
 
 _MOST_TRIES = 5
+_WITHOUT_ID = frozenset({"move_ref", "move_session", "open_segment"})
 _TURN_SECONDS = 15.0
 
 
 def is_away(error: AutoresearchError) -> bool:
     """Whether an error says that the server is not there or cannot now, and nothing about what was asked."""
-    return (
-        (error.retryable and not isinstance(error, Conflict))
-        or type(error) is AutoresearchError
-        or (error.code == "client")
-    )
+    return error.retryable or type(error) is AutoresearchError or error.code == "client"
 
 
 class Courier:
@@ -122,5 +119,6 @@ class Courier:
     def _called(self, change: Change, arguments: dict[str, Any]) -> Any:
         mirror = self._mirror.ledger
         push(mirror.objects, self._remote.objects, blobs_of(arguments, mirror))
-        with self._keyed(change.key):
+        # What has an id is known by it; a key that a killed server still holds would only keep it waiting.
+        with self._keyed(change.key) if change.call in _WITHOUT_ID else contextlib.nullcontext():
             return getattr(getattr(self._remote, change.part), change.call)(**arguments)
