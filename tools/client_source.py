@@ -114,13 +114,13 @@ def parameters(row: Operation, used: set[tuple[str, str]]) -> Parameters:
     for name in row.path_names:
         if name not in filled:
             made.add(name, row.kinds.get(name, str))
-    if row.body is not None and row.body_as:
+    if row.takes:
+        made.add("content", bytes)
+    elif row.body is not None and row.body_as:
         made.add(row.body_as, row.body)
     elif row.body is not None:
         for name, info in row.body.model_fields.items():
             made.add(name, info.annotation, ... if info.is_required() else info.default)
-    if row.takes:
-        made.add("content", bytes)
     own = row.body.model_fields if row.body is not None and row.in_query else {}
     for query in row.query:
         if query.name not in own:

@@ -21,12 +21,16 @@ __all__ = [
     "ExperimentPost",
     "FilePost",
     "Health",
+    "IngestPost",
     "Ingested",
     "JudgedPost",
     "JudgedRequest",
+    "PointsByColumn",
+    "PointsOfStep",
     "Position",
     "ProjectPost",
     "Streamed",
+    "TextOfStep",
     "TreeDifference",
     "TreeEntryOut",
     "TreeOut",
@@ -287,6 +291,54 @@ class WriterPosition(BaseModel):
     run_id: str
     writer_id: str
     sequence: int
+
+
+class PointsByColumn(Request):
+    """Metrics that share their rows: a column of numbers for each name; ``times`` are seconds since 1970 UTC."""
+
+    names: Annotated[tuple[str, ...], Field(min_length=1, max_length=10_000)]
+    steps: tuple[int, ...]
+    values: tuple[tuple[float | Literal["NaN", "Infinity", "-Infinity"], ...], ...]
+    times: tuple[float, ...] | None = None
+    labels: dict[str, str] | None = None
+
+
+class PointsOfStep(Request):
+    """What was logged at one step, by name."""
+
+    step: int
+    metrics: Annotated[
+        dict[str, float | Literal["NaN", "Infinity", "-Infinity"]], Field(min_length=1, max_length=10_000)
+    ]
+    time: float | None = None
+    labels: dict[str, str] | None = None
+
+
+class TextOfStep(Request):
+    """One entry of a text series."""
+
+    name: str
+    step: int
+    text: str
+    time: float | None = None
+    labels: dict[str, str] | None = None
+
+
+class IngestPost(Request):
+    """Points as JSON, by the column or by the row.
+
+    Attributes:
+        writer_id: Who writes; with ``sequence`` each point is stored once however often it is sent. Left out, the body itself
+            tells a repeated request from a new one.
+        sequence: Number of the first record, counted from 1.
+    """
+
+    run_id: str
+    writer_id: str | None = None
+    sequence: int | None = None
+    columns: tuple[PointsByColumn, ...] = ()
+    points: tuple[PointsOfStep, ...] = ()
+    texts: tuple[TextOfStep, ...] = ()
 
 
 class Ingested(BaseModel):

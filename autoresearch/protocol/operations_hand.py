@@ -11,6 +11,7 @@ from autoresearch.protocol.forms import (
     ExperimentPost,
     Health,
     Ingested,
+    IngestPost,
     JudgedRequest,
     Position,
     ProjectPost,
@@ -139,6 +140,7 @@ ROWS = (
         Ingested,
         "Append a batch of points, each once however often it is sent.",
         "write",
+        IngestPost,
         takes="application/msgpack",
     ),
     Operation(

@@ -195,3 +195,10 @@ def test_lists_are_pages_with_a_cursor(ledger: Ledger) -> None:
         ledger.research.experiments(PROJECT, cursor="'; drop table")
     with pytest.raises(Invalid, match="limit"):
         ledger.research.experiments(PROJECT, limit=0)
+
+
+def test_a_goal_makes_no_project_of_a_name_that_is_none(ledger: Ledger) -> None:
+    for name in ("a\x85b", "a:b", " a"):
+        with pytest.raises(Invalid):
+            ledger.research.set_goal(name, GoalRequest.make(metric="loss", direction="min"))
+    assert ledger.research.projects().items == ()

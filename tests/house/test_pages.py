@@ -26,7 +26,8 @@ RUN = [
 ]
 EXAMPLES = sorted(path for path in (ROOT / "examples").iterdir() if path.suffix in {".py", ".sh"})
 NEWCOMER = re.compile(
-    r"(make [a-z]+|source \.venv/bin/activate|pip install|python -m pip install|uv |git (?:clone|init) |cd |#|PYTHON_FOR_VENV=)"
+    r"(make [a-z]+|source \.venv/bin/activate|pip install|python -m pip install|uv |git (?:clone|init) |cd |#|PYTHON_FOR_VENV="
+    r"|autoresearch (?:serve|admin|keys) |export AUTORESEARCH_)"
 )
 
 

@@ -35,6 +35,8 @@ class LocalResearch(Research):
         self._ledger = ledger
 
     def set_goal(self, project: str, request: GoalRequest) -> Goal:
+        # It may make the project, and the name did not come through a request.
+        ProjectRequest.make(project=project)
         with self._ledger.write() as unit:
             return goals.set_goal(unit, project, request)
 
