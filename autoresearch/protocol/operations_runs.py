@@ -130,10 +130,10 @@ ROWS = (
         "get_metrics",
         "GET",
         "/v1/runs/{run_id}/metrics",
-        "runs",
-        "history",
+        "",
+        "",
         History,
-        "Every point of some metrics, in pages.",
+        "Every point of some metrics, in pages; with samples only so many of each, among them the exact extremes.",
         query=(
             _KEYS,
             LABELS,
@@ -143,6 +143,9 @@ ROWS = (
             Query("until", float | None, None, "The greatest time, included."),
             Query("limit", int, 10_000, "Most points of one series in a page, from 1 to 10,000."),
             CURSOR,
+            Query(
+                "samples", int | None, None, "Most points of one series; without pages and bounds of time."
+            ),
         ),
     ),
     Operation(

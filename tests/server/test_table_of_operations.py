@@ -29,7 +29,7 @@ BY_HAND = {
     "research": {"record", "record_judged", "set_tree"},
     "memory": {"facts"},
     "artifacts": set(),
-    "runs": {"ingest", "position", "compare"},
+    "runs": {"ingest", "position", "compare", "history"},
     "folders": set(),
 }
 

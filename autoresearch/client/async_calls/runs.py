@@ -82,8 +82,9 @@ class AsyncRunsCalls(AsyncCaller):
         until: float | None = None,
         limit: int = 10000,
         cursor: str | None = None,
+        samples: int | None = None,
     ) -> History:
-        """Every point of some metrics, in pages."""
+        """Every point of some metrics, in pages; with samples only so many of each, among them the exact extremes."""
         answer: History = await self.call(
             "get_metrics",
             {
@@ -96,6 +97,7 @@ class AsyncRunsCalls(AsyncCaller):
                 "until": until,
                 "limit": limit,
                 "cursor": cursor,
+                "samples": samples,
             },
         )
         return answer

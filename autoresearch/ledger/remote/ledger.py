@@ -28,6 +28,7 @@ from autoresearch.records.comparing import CompareQuery
 from autoresearch.records.experiment import DecisionRequest, Experiment, ExperimentRequest
 from autoresearch.records.tree import Tree
 from autoresearch.series.batch import Batch
+from autoresearch.series.curve import History
 from autoresearch.series.several import Compared
 
 __all__ = ["RemoteLedger", "RemoteMemory", "RemoteResearch", "RemoteRuns", "RemoteSnapshots"]
@@ -80,6 +81,12 @@ class RemoteRuns(_Runs):  # type: ignore[misc]
         check(batch)
         answer: Ingested = raised_here(self._call, "ingest", {"content": pack([batch])})
         return answer.results[0].sequence
+
+    def history(self, run_id: str, names: Sequence[str] = (), **window: Any) -> History:
+        """Every point of some metrics, of all when no name is given, in pages."""
+        given = {"run_id": run_id, "names": tuple(names), **window}
+        found: History = raised_here(self._call, "get_metrics", given)
+        return found
 
     def compare(self, query: CompareQuery) -> Compared:
         """Points of several series in one order."""
