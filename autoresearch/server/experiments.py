@@ -28,10 +28,10 @@ from autoresearch.records.tree import Tree, TreeEntry
 from autoresearch.research.keys import repro_key
 from autoresearch.server.documented import by_hand
 from autoresearch.server.handling import answer_json, asked, posted
+from autoresearch.track.storing import readable
 
 __all__ = ["routes"]
 
-_SEARCHED = 1024 * 1024
 _AS_IS = frozenset(
     (
         "id",
@@ -101,8 +101,7 @@ def _stored(ledger: LocalLedger, post: ExperimentPost) -> tuple[Diff | None, str
         raise Invalid(
             "diff has lone surrogates.", hint="Send the patch as UTF-8, or store its bytes."
         ) from None
-    text = data[:_SEARCHED].decode("utf-8", "replace").replace("\0", "\ufffd")
-    return Diff(digest=ledger.snapshots.put(data), size=len(data)), post.change or text
+    return Diff(digest=ledger.snapshots.put(data), size=len(data)), post.change or readable(data)
 
 
 def _session(ledger: LocalLedger, post: ExperimentPost) -> str:
