@@ -18,7 +18,8 @@
     │   ├── TooSlow              too_slow               the body did not arrive in time: 408, exit 6
     │   └── SlowDown             slow_down              too much at once; ``details["retry_after"]`` seconds: 429, exit 6
     ├── CaptureError             capture                git or the file system did not give the code
-    └── TrialError               trial                  a trial could not be started or scored
+    ├── TrialError               trial                  a trial could not be started or scored
+    └── AgentError               agent                  an agent gave no proposal
 
 Each error carries a ``code`` (stable, the same on the wire), a ``hint`` (what to do next) and
 ``details`` (a JSON object). The message says what was wrong; the hint says what to do. ``retryable`` tells
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from typing import Any, ClassVar
 
 __all__ = [
+    "AgentError",
     "AutoresearchError",
     "Busy",
     "CaptureError",
@@ -207,3 +209,9 @@ class TrialError(AutoresearchError):
     """A trial could not be started, or its score could not be read."""
 
     code = "trial"
+
+
+class AgentError(AutoresearchError):
+    """An agent gave no proposal: its program failed or ran out of time, or its model refused."""
+
+    code = "agent"

@@ -12,9 +12,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean
+from typing import Any
 
+from autoresearch.drivers.base import Agent, Assignment, Proposal
 from autoresearch.errors import Conflict, Invalid, TrialError
-from autoresearch.loop.agent import Agent, Proposal
 from autoresearch.loop.events import (
     Begun,
     Ended,
@@ -194,7 +195,7 @@ class _Campaign:
         stand_on(self.workspace, self.workdirs, best)
         brief = self.workspace.context(limit=_BRIEF_ATTEMPTS, budget=_BRIEF_TOKENS).data
         with self.workdirs.open() as folder:
-            proposal = self.agent.propose(brief, folder.path)
+            proposal = self.agent.propose(self._assignment(brief, folder))
             if proposal is None:
                 return False
             self.trial += 1
@@ -211,6 +212,12 @@ class _Campaign:
             if self._decide(experiment, judged, runs):
                 self.workdirs.advance(sealed)
         return True
+
+    def _assignment(self, brief: Mapping[str, Any], folder: Workdir) -> Assignment:
+        scratch = folder.path.parent / "agent"
+        with writing(scratch):
+            scratch.mkdir()
+        return Assignment(brief=brief, folder=folder.path, scratch=scratch, trial=self.trial + 1)
 
     def _apply(self, folder: Workdir, proposal: Proposal) -> str:
         """Make the change; why it is refused, or nothing."""

@@ -11,12 +11,10 @@ import random
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
+from autoresearch.drivers.base import Assignment, Proposal
 from autoresearch.errors import TrialError
 from autoresearch.loop import edits
-from autoresearch.loop.agent import Proposal
 from autoresearch.loop.history import Attempt, History, Move, note_of, read_history
 from autoresearch.loop.profile import BlockRange, ConstantRange, Profile
 
@@ -51,13 +49,13 @@ class OfflineAgent:
         self._seed = seed
         self._profile = profile or Profile()
 
-    def propose(self, brief: Mapping[str, Any], folder: Path) -> Proposal | None:
+    def propose(self, assignment: Assignment) -> Proposal | None:
         """The next change, or None when everything in reach was tried.
 
         Raises:
             TrialError: The file that it changes cannot be read.
         """
-        path = folder / self._profile.file
+        path = assignment.folder / self._profile.file
         try:
             text = path.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
@@ -65,7 +63,7 @@ class OfflineAgent:
                 f"The file to change, {self._profile.file}, cannot be read: {error}.",
                 hint="Name a file of the repository in the search profile.",
             ) from error
-        history = read_history(brief)
+        history = read_history(assignment.brief)
         options = sorted(
             self._options(text, history), key=lambda option: [str(move) for move in option.moves]
         )

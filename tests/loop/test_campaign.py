@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from autoresearch.drivers.base import Assignment, Proposal
 from autoresearch.errors import Conflict, Invalid, TrialError
 from autoresearch.loop import events
-from autoresearch.loop.agent import Proposal
 from autoresearch.loop.campaign import Plan, Result, run_campaign
 from autoresearch.loop.offline import OfflineAgent
 from autoresearch.track.workspace import Workspace
@@ -37,8 +37,9 @@ class Scripted:
         self.briefs: list[Mapping[str, Any]] = []
         self.starts: list[str] = []
 
-    def propose(self, brief: Mapping[str, Any], folder: Path) -> Proposal | None:
-        self.briefs.append(brief)
+    def propose(self, assignment: Assignment) -> Proposal | None:
+        folder = assignment.folder
+        self.briefs.append(assignment.brief)
         text = (folder / "train.py").read_text()
         self.starts.append(text.splitlines()[1])
         change = next(self._changes, None)

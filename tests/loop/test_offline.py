@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autoresearch import shipped
+from autoresearch.drivers.base import Assignment, Proposal
 from autoresearch.errors import Invalid, TrialError
 from autoresearch.loop import edits
-from autoresearch.loop.agent import Proposal
 from autoresearch.loop.history import Move, note_of, read_history
 from autoresearch.loop.offline import OfflineAgent
 from autoresearch.loop.profile import BlockRange, ConstantRange, Profile, load_profile
@@ -32,10 +32,14 @@ def brief(*rows: tuple[str, float | None, bool]) -> dict[str, Any]:
     return {"recent": recent, "frontier": [recent[n] for n, row in enumerate(rows) if row[2]]}
 
 
+def asked(brief: dict[str, Any], folder: Path) -> Assignment:
+    return Assignment(brief=brief, folder=folder, scratch=folder)
+
+
 def propose(
     folder: Path, known: dict[str, Any], *, seed: int = 0, profile: Profile | None = None
 ) -> Proposal:
-    found = OfflineAgent(seed, profile).propose(known, folder)
+    found = OfflineAgent(seed, profile).propose(asked(known, folder))
     assert found is not None
     return found
 
@@ -144,7 +148,7 @@ def test_a_value_is_left_alone_when_both_sides_failed_closely(tmp_path: Path) ->
     known = brief(
         *[(f"LR 1.0 -> {after}: no", -0.1, False) for after in ("2", "1.4", "1.2", "0.5", "0.71", "0.84")]
     )
-    assert OfflineAgent(0, profile).propose(known, tmp_path) is None
+    assert OfflineAgent(0, profile).propose(asked(known, tmp_path)) is None
 
 
 def test_changes_that_each_helped_a_little_are_tried_together(tmp_path: Path) -> None:
@@ -177,12 +181,12 @@ def test_values_stay_within_their_range_and_integers_whole(tmp_path: Path) -> No
 
 def test_a_file_without_anything_to_change_ends_the_search(tmp_path: Path) -> None:
     (tmp_path / "train.py").write_text("print('val: 1')\n")
-    assert OfflineAgent().propose(NOTHING, tmp_path) is None
+    assert OfflineAgent().propose(asked(NOTHING, tmp_path)) is None
 
 
 def test_a_file_that_is_missing_is_one_clear_error(tmp_path: Path) -> None:
     with pytest.raises(TrialError, match=r"train\.py"):
-        OfflineAgent().propose(NOTHING, tmp_path)
+        OfflineAgent().propose(asked(NOTHING, tmp_path))
 
 
 @pytest.mark.parametrize(
