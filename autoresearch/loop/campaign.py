@@ -16,6 +16,7 @@ from typing import Any
 
 from autoresearch.drivers.base import Agent, Assignment, Proposal
 from autoresearch.errors import Conflict, Invalid, TrialError
+from autoresearch.execution.runner import clean_environment, run_command, stoppable
 from autoresearch.loop.events import (
     Begun,
     Ended,
@@ -29,7 +30,6 @@ from autoresearch.loop.events import (
 )
 from autoresearch.loop.incumbent import message, present, stand_on
 from autoresearch.loop.policy import Incumbent, Judgement, Policy
-from autoresearch.loop.runner import clean_environment, run_command, stoppable
 from autoresearch.loop.scoring import score_run
 from autoresearch.loop.workdir import Scope, Workdir, Workdirs, writing
 from autoresearch.records.experiment import Experiment, Verdict

@@ -12,7 +12,7 @@ from statistics import fmean
 from typing import Any
 
 from autoresearch.errors import Conflict, Invalid
-from autoresearch.loop.runner import Run, clean_environment, run_command, stoppable
+from autoresearch.execution.runner import Run, clean_environment, run_command, stoppable
 from autoresearch.loop.scoring import score_run
 from autoresearch.records.experiment import Experiment
 from autoresearch.records.frontier import Frontier

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from autoresearch.errors import TrialError
-from autoresearch.loop.runner import Run
+from autoresearch.execution.runner import Run
 
 __all__ = ["Outcome", "read_metrics", "score_run"]
 

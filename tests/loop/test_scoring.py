@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autoresearch.errors import TrialError
-from autoresearch.loop.runner import Run
+from autoresearch.execution.runner import Run
 from autoresearch.loop.scoring import read_metrics, score_run
 
 
@@ -16,7 +16,14 @@ def run_with(folder: Path, text: str | bytes, *, exit_code: int = 0, timed_out: 
     path = folder / "out.log"
     data = text.encode() if isinstance(text, str) else text
     path.write_bytes(data)
-    return Run(exit_code, timed_out, 1.5, data[-4000:].decode("utf-8", "replace"), path, len(data))
+    return Run(
+        exit_code,
+        "timed_out" if timed_out else "exited",
+        1.5,
+        data[-4000:].decode("utf-8", "replace"),
+        path,
+        len(data),
+    )
 
 
 def test_the_summary_lines_of_a_training_are_read(tmp_path: Path) -> None:

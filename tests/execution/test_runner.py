@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from autoresearch.errors import TrialError
-from autoresearch.loop import runner
-from autoresearch.loop.runner import Run, clean_environment, run_command, stoppable
+from autoresearch.execution import runner
+from autoresearch.execution.runner import Run, clean_environment, run_command, stoppable
 
 PYTHON = sys.executable
 
@@ -26,6 +26,8 @@ def run_python(folder: Path, code: str, *, seconds: float | None = 30, **options
         seconds=seconds,
         grace=float(options.get("grace", 2.0)),
         max_output=int(options.get("max_output", 1 << 20)),
+        memory=int(options["memory"]) if "memory" in options else None,
+        processes=int(options.get("processes", 512)),
     )
 
 
@@ -109,7 +111,7 @@ def test_a_stopped_campaign_ends_its_trial_first(tmp_path: Path, number: signal.
         "while True: signal.pause()\n"
     )
     (tmp_path / "campaign.py").write_text(
-        "import sys\nfrom pathlib import Path\nfrom autoresearch.loop.runner import run_command, stoppable\n"
+        "import sys\nfrom pathlib import Path\nfrom autoresearch.execution.runner import run_command, stoppable\n"
         "here = Path.cwd()\n"
         "try:\n    with stoppable(): run_command([sys.executable, 'trial.py'], here, output=here / 'o', grace=0.1)\n"
         "except KeyboardInterrupt:\n    print('interrupted'); sys.exit(130)\n"
@@ -196,3 +198,97 @@ def test_output_that_cannot_be_written_is_one_clear_error(tmp_path: Path) -> Non
         pytest.skip("there is no /dev/full here")
     with pytest.raises(TrialError, match="could not be written"):
         run_command(["echo", "text"], tmp_path, output=Path("/dev/full"), seconds=30)
+
+
+LINUX = pytest.mark.skipif(
+    not sys.platform.startswith("linux"), reason="memory and processes are seen where /proc is"
+)
+
+
+@LINUX
+def test_a_command_that_takes_too_much_memory_is_ended_and_said_to_be(tmp_path: Path) -> None:
+    code = """
+        import signal
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        held = bytearray(300_000_000)
+        print("ready", flush=True)
+        while True: signal.pause()
+    """
+    run = run_python(tmp_path, code, memory=200_000_000, seconds=60)
+    assert (run.ending, run.exit_code) == ("memory", 128 + signal.SIGKILL)
+    assert run.reason.startswith("held 0.3")
+    assert run.reason.endswith("GB of memory, more than the 0.2 GB it may")
+
+
+@LINUX
+def test_memory_that_processes_share_is_counted_once(tmp_path: Path) -> None:
+    code = """
+        import os, time
+        held = bytearray(b"x" * 100_000_000)
+        for _ in range(5):
+            if os.fork() == 0:
+                time.sleep(0.5)
+                os._exit(0)
+        for _ in range(5): os.wait()
+        print("score: 1")
+    """
+    run = run_python(tmp_path, code, memory=300_000_000)
+    assert (run.ending, run.log_tail) == ("exited", "score: 1\n")
+
+
+# Each forks twice, up to twelve generations: without a bound there would be thousands.
+BOMB = """
+    import os, signal, time
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    for generation in range(12):
+        if os.fork() == 0 and {escape}:
+            os.setsid()
+            if {hide}: os.execve({python!r}, [{python!r}, "-ISc", "import time; time.sleep(600)"], {{}})
+    time.sleep(600)
+"""
+
+
+@LINUX
+@pytest.mark.parametrize(
+    ("escape", "hide"), [(False, False), (True, False), (True, True)], ids=["group", "sessions", "hidden"]
+)
+def test_a_program_that_forks_without_end_is_ended_with_all_it_started(
+    tmp_path: Path, *, escape: bool, hide: bool
+) -> None:
+    limit = 5 if hide else 60
+    marked = {pid for pid in Path("/proc").iterdir() if pid.name.isdigit()}
+    code = BOMB.format(escape=escape, hide=hide, python=PYTHON)
+    run = run_python(tmp_path, code, processes=limit, seconds=100)
+    assert (run.ending, run.reason) == ("processes", f"had more than {limit} processes at once")
+    assert run.seconds < 60
+    left = [pid for pid in Path("/proc").iterdir() if pid.name.isdigit() and pid not in marked]
+    assert not any(b"script.py" in command_of(pid) or b"time.sleep(600)" in command_of(pid) for pid in left)
+
+
+def command_of(process: Path) -> bytes:
+    try:
+        return (process / "cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
+class Listening:
+    """Ends the command once it has said a word."""
+
+    def __init__(self, word: bytes) -> None:
+        self._word = word
+        self.said = b""
+
+    def heard(self, data: bytes) -> None:
+        self.said += data
+
+    def over(self) -> str:
+        return f"it said {self._word.decode()}" if self._word in self.said else ""
+
+
+def test_a_watch_hears_the_output_and_ends_the_command(tmp_path: Path) -> None:
+    watch = Listening(b"nan")
+    script = "echo step 1; echo loss: nan; while :; do :; done"
+    run = run_command(script, tmp_path, output=tmp_path / "o", seconds=60, watch=watch)
+    assert (run.ending, run.reason, run.ok) == ("stopped", "it said nan", False)
+    assert watch.said == b"step 1\nloss: nan\n"
