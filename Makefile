@@ -1,7 +1,7 @@
 # Every target sets up what it needs: Python 3.11 or newer, git and make are enough.
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check bench soak clean format
+.PHONY: help demo test test-agents check bench soak clean format
 MAKEFLAGS += --no-print-directory
 
 VENV ?= .venv
@@ -10,16 +10,23 @@ READY := $(VENV)/.autoresearch
 # Workers for the tests; one test in ten starts processes of its own.
 WORKERS ?= 2
 ARGS ?=
+# Programs from the npm registry that tests run, by the folders of tests/npm; the biggest ones only for `make test-agents`.
+NPM :=
+NPM_AGENTS := claude-code codex gemini opencode
+npm_ready = $(foreach name,$(1),$(VENV)/npm/$(name)/.ready)
 BENCHMARKS := $(sort $(wildcard benchmarks/*.py))
 
 help:  ## what can be made
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
 
 demo: $(READY)  ## a real research campaign, about 90 seconds; ARGS="--seed 1" to vary it
 	@$(BIN)/autoresearch demo $(ARGS)
 
-test: $(READY)  ## every test, the built wheel and the documentation included
-	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal $(ARGS)
+test: $(READY) $(call npm_ready,$(NPM))  ## every test, the built wheel and the documentation included
+	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal -m "not every_agent" $(ARGS)
+
+test-agents: $(READY) $(call npm_ready,$(NPM_AGENTS))  ## whole campaigns with the real coding agents, no key needed
+	@$(BIN)/python -m pytest -q tests/agents $(ARGS)
 
 check: $(READY)  ## format, lint, types, layers, links in the documentation
 	@$(BIN)/ruff format --check --quiet . || { echo 'Run "make format".' >&2; exit 1; }
@@ -40,6 +47,9 @@ soak: $(READY)  ## the tests that run a sample by default, in full
 clean:  ## remove what was built or set up here
 	@rm -rf $(VENV) build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 	@find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +
+
+$(VENV)/npm/%/.ready: tests/npm/%/package.json tests/npm/%/package-lock.json tools/npm.sh | $(READY)
+	@tools/npm.sh $(VENV) $*
 
 $(READY): pyproject.toml constraints.txt tools/setup.sh
 	@tools/setup.sh $(VENV)

@@ -18,7 +18,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import IO, Literal, Protocol
 
 from autoresearch.errors import TrialError
 from autoresearch.execution.family import Family
@@ -137,6 +137,8 @@ def run_command(
     directory: Path,
     *,
     output: Path,
+    errors: Path | None = None,
+    stdin: Path | None = None,
     seconds: float | None = None,
     memory: int | None = None,
     processes: int = PROCESSES,
@@ -150,14 +152,16 @@ def run_command(
     Args:
         command: Program and arguments; one string is given to ``/bin/sh -c``.
         directory: The folder it runs in.
-        output: File for stdout and stderr together; replaced when it exists.
+        output: File for what it prints; replaced when it exists.
+        errors: File for its stderr; None puts that into ``output``, as it comes.
+        stdin: File that it reads as its input; None gives it an empty one.
         seconds: Wall-clock budget, or None for no limit. Past it the group gets SIGTERM, then SIGKILL.
         memory: Bytes that all its processes may hold together, or None for no limit; where there is ``/proc``.
         processes: How many it may have at once; where there is ``/proc``.
         environment: All of its environment; None takes ``clean_environment()``.
-        watch: Hears the output, and may end the command.
+        watch: Hears what goes to ``output``, and may end the command.
         grace: Seconds between SIGTERM and SIGKILL; what takes too much memory or too many processes is given none.
-        max_output: Bytes of output kept in the file: the first quarter and the last three quarters.
+        max_output: Bytes kept in each file: the first quarter and the last three quarters.
 
     Raises:
         TrialError: The command could not be started.
@@ -171,12 +175,15 @@ def run_command(
     chain = f"{os.environ.get(_TOKEN, '')}:{token}"
     env = {**(clean_environment() if environment is None else environment), _TOKEN: chain}
     family = Family(token)
-    with BoundedFile(output, max_output) as sink:
+    with contextlib.ExitStack() as files:
+        sink = files.enter_context(BoundedFile(output, max_output))
+        apart = None if errors is None else files.enter_context(BoundedFile(errors, max_output))
         begun = time.monotonic()
-        process = _start(command, directory, env, family)
-        one = _Following(
-            process, family, sink, watch, None if seconds is None else begun + seconds, memory, processes
-        )
+        into = subprocess.STDOUT if apart is None else subprocess.PIPE
+        process = _start(command, directory, env, family, stdin=stdin, errors=into)
+        streams = _Streams(process, sink, apart, watch)
+        deadline = None if seconds is None else begun + seconds
+        one = _Following(process, family, streams, watch, deadline, memory, processes)
         ending: Ending = "stopped"
         try:
             ending, reason = one.follow()
@@ -189,21 +196,28 @@ def run_command(
 
 
 def _start(
-    command: Sequence[str] | str, directory: Path, env: Mapping[str, str], family: Family
+    command: Sequence[str] | str,
+    directory: Path,
+    env: Mapping[str, str],
+    family: Family,
+    *,
+    stdin: Path | None,
+    errors: int,
 ) -> subprocess.Popen[bytes]:
     arguments = ["/bin/sh", "-c", command] if isinstance(command, str) else [str(part) for part in command]
     if not arguments or not arguments[0]:
         raise TrialError("There is no command to run.", hint="Name the command that runs the training.")
     try:
-        process = subprocess.Popen(
-            arguments,
-            cwd=directory,
-            env=dict(env),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+        with Path(os.devnull if stdin is None else stdin).open("rb") as source:
+            process = subprocess.Popen(
+                arguments,
+                cwd=directory,
+                env=dict(env),
+                stdin=source,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                start_new_session=True,
+            )
     except (OSError, ValueError) as error:
         raise TrialError(
             f"The command {arguments[0]!r} could not be started: {error}.",
@@ -217,13 +231,66 @@ def _start(
     return process
 
 
+class _Streams:
+    """What a command writes, on its way into the files."""
+
+    def __init__(
+        self,
+        process: subprocess.Popen[bytes],
+        output: BoundedFile,
+        errors: BoundedFile | None,
+        watch: Watch | None,
+    ) -> None:
+        self._watch = watch
+        self._output = output
+        self._selector = selectors.DefaultSelector()
+        self._pipes: list[IO[bytes]] = []
+        for pipe, sink in ((process.stdout, output), (process.stderr, errors)):
+            if pipe is not None:
+                os.set_blocking(pipe.fileno(), False)
+                self._selector.register(pipe, selectors.EVENT_READ, sink)
+                self._pipes.append(pipe)
+
+    @property
+    def open(self) -> bool:
+        """Whether anybody can still write."""
+        return bool(self._selector.get_map())
+
+    def move(self, seconds: float) -> bool:
+        """Take what there is as soon as there is something; False when nothing came within some seconds."""
+        ready = self._selector.select(seconds)
+        for key, _ in ready:
+            try:
+                data = os.read(key.fd, 65536)
+            except BlockingIOError:
+                continue
+            if not data:
+                self._selector.unregister(key.fileobj)
+                continue
+            key.data.write(data)
+            if self._watch is not None and key.data is self._output:
+                self._watch.heard(data)
+        return bool(ready)
+
+    def drain(self, seconds: float) -> None:
+        """Take what is written within some seconds, or until nobody can write any more."""
+        until = time.monotonic() + seconds
+        while self.open and (left := until - time.monotonic()) > 0 and self.move(left):
+            pass
+
+    def close(self) -> None:
+        self._selector.close()
+        for pipe in self._pipes:
+            pipe.close()
+
+
 @dataclass(slots=True)
 class _Following:
     """One command while it runs."""
 
     process: subprocess.Popen[bytes]
     family: Family
-    sink: BoundedFile
+    streams: _Streams
     watch: Watch | None
     deadline: float | None
     memory: int | None
@@ -232,26 +299,23 @@ class _Following:
     def follow(self) -> tuple[Ending, str]:
         """Move output to the file until the process ends or is to be ended; how, and why."""
         looked = 0.0
-        with _reading(self.process) as (selector, pipe):
-            while True:
-                now = time.monotonic()
-                left = _TICK if self.deadline is None else self.deadline - now
-                if left <= 0:
-                    return "timed_out", ""
-                if now >= looked + _TICK:
-                    looked = now
-                    if (said := self._excess()) is not None:
-                        return said
-                wait = min(_TICK, left)
-                if selector.get_map():
-                    for _ in selector.select(wait):
-                        if not self._move(pipe):
-                            selector.unregister(pipe)
-                elif not self._ended():
-                    time.sleep(min(wait, _PAUSE))
-                # The pipe may stay open in a child that outlives the command: the command's end counts.
-                if self._ended():
-                    return "exited", ""
+        while True:
+            now = time.monotonic()
+            left = _TICK if self.deadline is None else self.deadline - now
+            if left <= 0:
+                return "timed_out", ""
+            if now >= looked + _TICK:
+                looked = now
+                if (said := self._excess()) is not None:
+                    return said
+            wait = min(_TICK, left)
+            if self.streams.open:
+                self.streams.move(wait)
+            elif not self._ended():
+                time.sleep(min(wait, _PAUSE))
+            # The pipe may stay open in a child that outlives the command: the command's end counts.
+            if self._ended():
+                return "exited", ""
 
     def end(self, grace: float) -> None:
         """End the group and every process that carries the token, then collect what they still wrote."""
@@ -260,17 +324,16 @@ class _Following:
                 self.family.signal(signal.SIGTERM)
                 patience = time.monotonic() + grace
                 while not self._ended() and time.monotonic() < patience:
-                    self._drain(_PAUSE)
+                    self.streams.drain(_PAUSE)
                     time.sleep(_PAUSE)
         finally:
             # The leader is not reaped before this, so its group's number cannot belong to anyone else.
             self.family.signal(signal.SIGKILL)
             try:
-                self._drain(_DRAIN)
+                self.streams.drain(_DRAIN)
             finally:
                 self.process.wait()
-                if self.process.stdout is not None:
-                    self.process.stdout.close()
+                self.streams.close()
                 self.family.reaped()
                 self.family.see_off()
 
@@ -294,33 +357,3 @@ class _Following:
             return os.waitid(os.P_PID, self.process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
         except ChildProcessError:
             return True
-
-    def _move(self, pipe: int) -> bool:
-        """One read; False at the end of the output."""
-        try:
-            data = os.read(pipe, 65536)
-        except BlockingIOError:
-            return True
-        self.sink.write(data)
-        if self.watch is not None and data:
-            self.watch.heard(data)
-        return bool(data)
-
-    def _drain(self, seconds: float) -> None:
-        """Take what is written within some seconds, or until nobody can write any more."""
-        until = time.monotonic() + seconds
-        with _reading(self.process) as (selector, pipe):
-            while (left := until - time.monotonic()) > 0 and (ready := selector.select(left)):
-                for _ in ready:
-                    if not self._move(pipe):
-                        return
-
-
-@contextlib.contextmanager
-def _reading(process: subprocess.Popen[bytes]) -> Iterator[tuple[selectors.BaseSelector, int]]:
-    assert process.stdout is not None
-    pipe = process.stdout.fileno()
-    os.set_blocking(pipe, False)
-    with selectors.DefaultSelector() as selector:
-        selector.register(pipe, selectors.EVENT_READ)
-        yield selector, pipe

@@ -189,6 +189,31 @@ def test_a_budget_without_time_is_refused(tmp_path: Path) -> None:
         run_command(["true"], tmp_path, output=tmp_path / "o", seconds=0)
 
 
+def test_errors_are_kept_apart_where_a_file_is_named_for_them(tmp_path: Path) -> None:
+    run = run_command(
+        "echo answer; echo warning >&2", tmp_path, output=tmp_path / "o", errors=tmp_path / "e", seconds=30
+    )
+    assert run.log_tail == "answer\n"
+    assert ((tmp_path / "o").read_text(), (tmp_path / "e").read_text()) == ("answer\n", "warning\n")
+
+
+def test_endless_errors_do_not_hold_up_the_output(tmp_path: Path) -> None:
+    code = "import sys\nfor _ in range(3000): print('x' * 999, file=sys.stderr)\nprint('answer')"
+    (tmp_path / "script.py").write_text(code)
+    said, errors = tmp_path / "o", tmp_path / "e"
+    command = [PYTHON, "-I", "script.py"]
+    run = run_command(command, tmp_path, output=said, errors=errors, seconds=30, max_output=10_000)
+    assert run.ok
+    assert run.log_tail == "answer\n"
+    assert errors.stat().st_size < 10_100
+
+
+def test_a_command_reads_the_file_it_is_given_as_input(tmp_path: Path) -> None:
+    (tmp_path / "question").write_text("what now?")
+    run = run_command("cat", tmp_path, output=tmp_path / "o", stdin=tmp_path / "question", seconds=30)
+    assert run.log_tail == "what now?"
+
+
 def test_a_command_reads_nothing_from_our_input(tmp_path: Path) -> None:
     assert run_python(tmp_path, "import sys; print(repr(sys.stdin.read()))").log_tail == "''\n"
 
