@@ -170,11 +170,7 @@ def run_command(
         raise TrialError(
             f"A budget of {seconds} seconds leaves no time to run.", hint="Give a positive budget."
         )
-    token = secrets.token_hex(16)
-    # A campaign inside a trial hands the outer token on, so that ending the outer one ends all.
-    chain = f"{os.environ.get(_TOKEN, '')}:{token}"
-    env = {**(clean_environment() if environment is None else environment), _TOKEN: chain}
-    family = Family(token)
+    family, env = _marked(clean_environment() if environment is None else environment)
     with contextlib.ExitStack() as files:
         sink = files.enter_context(BoundedFile(output, max_output))
         apart = None if errors is None else files.enter_context(BoundedFile(errors, max_output))
@@ -193,6 +189,13 @@ def run_command(
         elapsed = time.monotonic() - begun
     code = process.returncode
     return Run(128 - code if code < 0 else code, ending, elapsed, sink.tail(), output, sink.written, reason)
+
+
+def _marked(environment: Mapping[str, str]) -> tuple[Family, dict[str, str]]:
+    """A family of processes to be, and the environment by which its members are known."""
+    token = secrets.token_hex(16)
+    # A campaign inside a trial hands the outer token on, so that ending the outer one ends all.
+    return Family(token), {**environment, _TOKEN: f"{os.environ.get(_TOKEN, '')}:{token}"}
 
 
 def _start(

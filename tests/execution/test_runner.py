@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -241,7 +242,7 @@ def test_a_command_that_takes_too_much_memory_is_ended_and_said_to_be(tmp_path: 
     """
     run = run_python(tmp_path, code, memory=200_000_000, seconds=60)
     assert (run.ending, run.exit_code) == ("memory", 128 + signal.SIGKILL)
-    assert run.reason.startswith("held 0.3")
+    assert re.match(r"held 0\.[23]\d* GB", run.reason)  # it may be seen while it still grows
     assert run.reason.endswith("GB of memory, more than the 0.2 GB it may")
 
 
