@@ -45,7 +45,7 @@ class Reopened:
     """A ledger that holds nothing between two calls."""
 
     def __init__(self, home: Path, actor: Actor) -> None:
-        for name in ("research", "memory", "artifacts", "snapshots", "runs", "folders"):
+        for name in ("research", "memory", "artifacts", "snapshots", "runs", "folders", "campaigns"):
             setattr(self, name, _Part(home, actor, name))
 
     def __enter__(self) -> Self:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal, Self, TypeVar
 
 from autoresearch.briefs.facts import Facts
+from autoresearch.ledger.campaigns import Campaigns
 from autoresearch.ledger.folders import Folders
 from autoresearch.ledger.series import SeveralSeries
 from autoresearch.records.artifact import Artifact, RefRequest, Version, VersionRequest
@@ -47,7 +48,7 @@ from autoresearch.series.batch import Batch
 from autoresearch.series.curve import Curve, History
 from autoresearch.store.blobs import Blobs
 
-__all__ = ["Artifacts", "Folders", "Ledger", "Memory", "Research", "Runs", "Snapshots", "every"]
+__all__ = ["Artifacts", "Campaigns", "Folders", "Ledger", "Memory", "Research", "Runs", "Snapshots", "every"]
 
 _Item = TypeVar("_Item")
 
@@ -529,7 +530,7 @@ class Runs(SeveralSeries):
 
 
 class Ledger(abc.ABC):
-    """The use cases, in six small interfaces, and the bytes that they name."""
+    """The use cases, in seven small interfaces, and the bytes that they name."""
 
     research: Research
     memory: Memory
@@ -537,6 +538,7 @@ class Ledger(abc.ABC):
     snapshots: Snapshots
     runs: Runs
     folders: Folders
+    campaigns: Campaigns
     objects: Blobs
 
     @abc.abstractmethod

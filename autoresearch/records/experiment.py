@@ -26,6 +26,7 @@ __all__ = [
     "Actor",
     "Decision",
     "DecisionRequest",
+    "Delivery",
     "Diff",
     "Experiment",
     "ExperimentRequest",
@@ -291,8 +292,20 @@ class NoteRequest(Request):
     experiment_id: Id | None = None
 
 
+class Delivery(Record):
+    """A trial's agent was given a remark: which trial of which campaign of the project, and when."""
+
+    campaign_number: int
+    trial_number: int
+    at: Time
+
+
 class Note(Record):
-    """A remark, with who made it."""
+    """A remark, with who made it.
+
+    Attributes:
+        delivered: Trials whose agents were given it, at most one of each campaign.
+    """
 
     id: Id
     project: Name
@@ -301,3 +314,4 @@ class Note(Record):
     experiment_number: int | None
     actor: Actor
     recorded_at: Time
+    delivered: tuple[Delivery, ...] = ()

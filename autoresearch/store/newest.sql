@@ -669,4 +669,97 @@ CREATE TABLE series_metadata (
 	said TEXT NOT NULL, 
 	PRIMARY KEY (organization, run_id, series)
 );
-INSERT INTO alembic_version VALUES ('0009');
+CREATE TABLE campaigns (
+	organization VARCHAR NOT NULL, 
+	id VARCHAR NOT NULL, 
+	project TEXT NOT NULL, 
+	number BIGINT NOT NULL, 
+	seq BIGINT NOT NULL, 
+	session_id TEXT NOT NULL, 
+	agent TEXT NOT NULL, 
+	settings JSON NOT NULL, 
+	state TEXT NOT NULL, 
+	stop TEXT, 
+	reason TEXT NOT NULL, 
+	trials BIGINT NOT NULL, 
+	outcomes JSON NOT NULL, 
+	seconds DOUBLE NOT NULL, 
+	input_tokens BIGINT NOT NULL, 
+	output_tokens BIGINT NOT NULL, 
+	cost DOUBLE NOT NULL, 
+	failures_in_row BIGINT NOT NULL, 
+	holder TEXT, 
+	held_until BIGINT, 
+	actor JSON NOT NULL, 
+	content TEXT NOT NULL, 
+	occurred_at BIGINT NOT NULL, 
+	recorded_at BIGINT NOT NULL, 
+	ended_at BIGINT, 
+	PRIMARY KEY (organization, id)
+);
+CREATE UNIQUE INDEX campaigns_by_number ON campaigns (organization, project, number);
+CREATE INDEX campaigns_by_session ON campaigns (organization, session_id);
+CREATE TABLE trials (
+	organization VARCHAR NOT NULL, 
+	id VARCHAR NOT NULL, 
+	campaign_id TEXT NOT NULL, 
+	project TEXT NOT NULL, 
+	number BIGINT NOT NULL, 
+	seq BIGINT NOT NULL, 
+	worker TEXT NOT NULL, 
+	step TEXT NOT NULL, 
+	open BOOLEAN NOT NULL, 
+	idea TEXT NOT NULL, 
+	idea_key TEXT NOT NULL, 
+	parent_id TEXT, 
+	experiment_id TEXT, 
+	outcome TEXT, 
+	reason TEXT NOT NULL, 
+	agent TEXT NOT NULL, 
+	model TEXT, 
+	conversation TEXT, 
+	prompt TEXT, 
+	context TEXT, 
+	transcript TEXT, 
+	prompt_version TEXT, 
+	input_tokens BIGINT, 
+	output_tokens BIGINT, 
+	cost DOUBLE, 
+	agent_seconds DOUBLE, 
+	seconds DOUBLE, 
+	samples JSON NOT NULL, 
+	content TEXT NOT NULL, 
+	started_at BIGINT NOT NULL, 
+	updated_at BIGINT NOT NULL, 
+	delivered_at BIGINT, 
+	PRIMARY KEY (organization, id)
+);
+CREATE INDEX trials_by_number ON trials (organization, campaign_id, number);
+CREATE INDEX trials_by_open ON trials (organization, campaign_id, open, seq);
+CREATE UNIQUE INDEX trials_by_seq ON trials (organization, campaign_id, seq);
+CREATE TABLE trial_updates (
+	organization VARCHAR NOT NULL, 
+	id VARCHAR NOT NULL, 
+	trial_id TEXT NOT NULL, 
+	content TEXT NOT NULL, 
+	recorded_at BIGINT NOT NULL, 
+	PRIMARY KEY (organization, id)
+);
+CREATE TABLE trial_experiments (
+	organization VARCHAR NOT NULL, 
+	experiment_id VARCHAR NOT NULL, 
+	trial_id TEXT NOT NULL, 
+	PRIMARY KEY (organization, experiment_id)
+);
+CREATE TABLE deliveries (
+	organization VARCHAR NOT NULL, 
+	campaign_id VARCHAR NOT NULL, 
+	note_id VARCHAR NOT NULL, 
+	trial_id TEXT NOT NULL, 
+	seq BIGINT NOT NULL, 
+	recorded_at BIGINT NOT NULL, 
+	PRIMARY KEY (organization, campaign_id, note_id)
+);
+CREATE INDEX deliveries_by_note ON deliveries (organization, note_id, seq);
+CREATE INDEX deliveries_by_trial ON deliveries (organization, trial_id, seq);
+INSERT INTO alembic_version VALUES ('0010');

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["NEWEST", "REVISIONS", "migrate", "newest", "of_file", "upgrade"]
 
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010")
 NEWEST = REVISIONS[-1]
 _HERE = os.path.dirname(__file__)
 

@@ -14,6 +14,7 @@ from autoresearch import errors
 from autoresearch.records import (
     access,
     artifact,
+    campaign,
     comparing,
     experiment,
     folder,
@@ -124,7 +125,7 @@ def test_every_method_of_a_workspace_is_in_the_reference() -> None:
 
 @pytest.mark.parametrize(
     "module",
-    [access, goal, experiment, frontier, artifact, run, folder, comparing, overview],
+    [access, goal, experiment, campaign, frontier, artifact, run, folder, comparing, overview],
     ids=lambda module: module.__name__,
 )
 def test_every_field_of_an_answer_is_in_the_reference(module: ModuleType) -> None:

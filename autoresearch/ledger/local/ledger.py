@@ -1,4 +1,4 @@
-"""The embedded ledger as one thing: its six interfaces over one database and one object store."""
+"""The embedded ledger as one thing: its seven interfaces over one database and one object store."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from autoresearch.briefs.facts import Facts
 from autoresearch.errors import Invalid, NotFound, StoreCorrupt, TooLarge
 from autoresearch.ledger.base import Artifacts, Ledger, Memory
 from autoresearch.ledger.local import briefing, cursors, memory, overview, things
+from autoresearch.ledger.local.campaigns import LocalCampaigns
 from autoresearch.ledger.local.folders import LocalFolders
 from autoresearch.ledger.local.owning import OwnedBlobs, owned
 from autoresearch.ledger.local.research import LocalResearch
@@ -141,6 +142,7 @@ class LocalLedger(Ledger):
         self.snapshots = LocalSnapshots(self)
         self.runs = LocalRuns(self)
         self.folders = LocalFolders(self)
+        self.campaigns = LocalCampaigns(self)
 
     @classmethod
     def open(cls, home: Path, *, actor: Actor | None = None) -> LocalLedger:

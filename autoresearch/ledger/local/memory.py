@@ -43,7 +43,7 @@ def add_note(unit: Unit, request: NoteRequest) -> Note:
     content = content_key(request.model_dump(mode="json"))
     seen = unit.repeated(schema.notes, request.id, content, "note")
     if seen is not None:
-        return views.note(seen)
+        return views.note(unit, seen)
     unit.project_or_new(request.project)
     number = None
     if request.experiment_id is not None:
@@ -64,7 +64,7 @@ def add_note(unit: Unit, request: NoteRequest) -> Note:
         content=content,
         recorded_at=unit.now,
     )
-    return views.note(unit.rows.must(schema.notes, id=request.id))
+    return views.note(unit, unit.rows.must(schema.notes, id=request.id))
 
 
 def notes(unit: Unit, project: str, *, limit: int, cursor: str | None) -> Page[Note]:
@@ -78,7 +78,7 @@ def notes(unit: Unit, project: str, *, limit: int, cursor: str | None) -> Page[N
         project=project,
     )
     following = str(rows[limit - 1]["seq"]) if len(rows) > limit else None
-    return Page[Note](items=tuple(views.note(row) for row in rows[:limit]), next_cursor=following)
+    return Page[Note](items=views.notes(unit, rows[:limit]), next_cursor=following)
 
 
 def events(unit: Unit, *, project: str | None, limit: int, cursor: str | None) -> Page[Event]:

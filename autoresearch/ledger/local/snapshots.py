@@ -17,6 +17,7 @@ from autoresearch.records.tree import Tree, looks_like_manifest
 from autoresearch.store import run_schema, schema
 from autoresearch.store.blob_schema import blobs, collections, parts, uploads
 from autoresearch.store.blobs import GRACE_SECONDS, STASH_SECONDS, Stored
+from autoresearch.store.campaign_schema import trials
 from autoresearch.store.columns import Moment
 from autoresearch.store.dialects import plain
 from autoresearch.store.points import Points
@@ -33,6 +34,12 @@ _TREES = sa.union(
 )
 _CODES = sa.select(run_schema.runs.c.code).where(run_schema.runs.c.code.is_not(None))
 _MEDIA = sa.select(run_schema.media.c.digest).where(run_schema.media.c.digest.is_not(None)).distinct()
+_WORDS = sa.union(
+    *(
+        sa.select(text).where(text.is_not(None))
+        for text in (trials.c.prompt, trials.c.context, trials.c.transcript)
+    )
+)
 _WAITING = sa.select(run_schema.inbox.c.body)
 _RUNS = sa.select(
     run_schema.runs.c.organization,
@@ -184,10 +191,10 @@ class LocalSnapshots(Snapshots):
             trees = connection.execute(_TREES).scalars().all()
             diffs = [diff for diff in connection.execute(_DIFFS).scalars() if not diff["truncated"]]
             codes = [code["diff"] for code in connection.execute(_CODES).scalars()]
-            media = connection.execute(_MEDIA).scalars().all()
+            named = [*connection.execute(_MEDIA).scalars(), *connection.execute(_WORDS).scalars()]
         diffs += [diff for diff in codes if diff is not None and not diff["truncated"]]
         yield from ((diff["digest"], []) for diff in diffs)
-        yield from ((digest, []) for digest in media)
+        yield from ((digest, []) for digest in named)
         for digest in trees:
             yield digest, []
             if not self._ledger.store.has(digest):

@@ -9,13 +9,13 @@ from typing import Any
 import sqlalchemy as sa
 
 from autoresearch.ledger.local.unit import Unit
-from autoresearch.records.experiment import Actor, Decision, Diff, Experiment, Note, Session
+from autoresearch.records.experiment import Actor, Decision, Delivery, Diff, Experiment, Note, Session
 from autoresearch.records.frontier import Event
 from autoresearch.records.goal import Goal, Project
-from autoresearch.store import schema
+from autoresearch.store import campaign_schema, schema
 from autoresearch.store.rows import Row
 
-__all__ = ["decision", "event", "experiment", "experiments", "goal", "note", "project", "session"]
+__all__ = ["decision", "event", "experiment", "experiments", "goal", "note", "notes", "project", "session"]
 
 _MADE = {"diff", "files", "command", "notices", "uses", "on_frontier", "actor", "decided_by"}
 _STORED = tuple(
@@ -28,6 +28,34 @@ _ON_FRONTIER = sa.select(schema.frontier.c.experiment_id).where(
 _USES = sa.select(schema.uses).where(
     schema.uses.c.organization == sa.bindparam("organization"),
     schema.uses.c.experiment_id.in_(sa.bindparam("ids", expanding=True)),
+)
+_given = campaign_schema.deliveries.c
+_DELIVERIES = (
+    sa.select(
+        _given.note_id,
+        _given.recorded_at,
+        campaign_schema.campaigns.c.number.label("campaign"),
+        campaign_schema.trials.c.number.label("trial"),
+    )
+    .join(
+        campaign_schema.campaigns,
+        sa.and_(
+            campaign_schema.campaigns.c.organization == _given.organization,
+            campaign_schema.campaigns.c.id == _given.campaign_id,
+        ),
+    )
+    .join(
+        campaign_schema.trials,
+        sa.and_(
+            campaign_schema.trials.c.organization == _given.organization,
+            campaign_schema.trials.c.id == _given.trial_id,
+        ),
+    )
+    .where(
+        _given.organization == sa.bindparam("organization"),
+        _given.note_id.in_(sa.bindparam("ids", expanding=True)),
+    )
+    .order_by(campaign_schema.campaigns.c.number)
 )
 
 
@@ -117,9 +145,23 @@ def decision(row: Row, *, superseded: bool) -> Decision:
     )
 
 
-def note(row: Row) -> Note:
-    """A remark."""
-    return Note(**{**_shared(row, Note), "actor": Actor(**row["actor"])})
+def note(unit: Unit, row: Row) -> Note:
+    """One remark."""
+    return notes(unit, [row])[0]
+
+
+def notes(unit: Unit, rows: Sequence[Row]) -> tuple[Note, ...]:
+    """Remarks, with which trials were given them."""
+    given: dict[str, list[Delivery]] = defaultdict(list)
+    for found in unit.rows.run(_DELIVERIES, ids=[row["id"] for row in rows]) if rows else ():
+        trial = Delivery(
+            campaign_number=found["campaign"], trial_number=found["trial"], at=found["recorded_at"]
+        )
+        given[found["note_id"]].append(trial)
+    return tuple(
+        Note(**{**_shared(row, Note), "actor": Actor(**row["actor"]), "delivered": tuple(given[row["id"]])})
+        for row in rows
+    )
 
 
 def event(row: Row) -> Event:
