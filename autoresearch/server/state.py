@@ -24,7 +24,7 @@ from autoresearch.store.blobs import Depot
 
 __all__ = ["Limits", "State"]
 
-_LANES = 4
+_LANES = 2
 _Answer = TypeVar("_Answer")
 
 

@@ -88,8 +88,9 @@ def _marked(text: str) -> str:
 @lru_cache(maxsize=1024)
 def _repeated(text: str, rows: int) -> str:
     """An INSERT of one row as one of many."""
-    head, word, marks = text.rpartition("VALUES ")
-    return _marked(head + word + ", ".join([marks] * rows))
+    head, word, rest = text.rpartition("VALUES ")
+    marks, conflict, more = rest.partition(" ON CONFLICT")
+    return _marked(head + word + ", ".join([marks] * rows) + conflict + more)
 
 
 class _Cursor(psycopg.Cursor[tuple[Any, ...]]):
@@ -107,9 +108,11 @@ class _Cursor(psycopg.Cursor[tuple[Any, ...]]):
         if not query.startswith("INSERT"):
             super().executemany(_marked(query), rows, **options)
             return
-        # Rows of one statement cost the server half of what as many statements do.
-        for start in range(0, len(rows), _ROWS_AT_ONCE):
-            part = rows[start : start + _ROWS_AT_ONCE]
+        # Rows of one statement cost the server half of what as many statements do; of few lengths each is prepared once.
+        start = 0
+        while start < len(rows):
+            part = rows[start : start + min(_ROWS_AT_ONCE, 1 << ((len(rows) - start).bit_length() - 1))]
+            start += len(part)
             super().execute(_repeated(query, len(part)), [value for row in part for value in row], **options)
 
 

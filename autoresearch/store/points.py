@@ -6,26 +6,21 @@ nothing but the standard library until it reads or compacts; those parts are loa
 
 from __future__ import annotations
 
-import json
-import time
-
-from autoresearch.errors import Conflict
+from autoresearch.store.points_intake import take_over
 from autoresearch.store.points_sql import Sql
-from autoresearch.store.points_writing import append
 
 TYPE_CHECKING = False  # importing typing would cost more than this module
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
+    from autoresearch.errors import AutoresearchError
     from autoresearch.series.batch import Batch
     from autoresearch.series.curve import Curve
     from autoresearch.store.points_reading import Line, SeriesRow
     from autoresearch.store.points_receipt import PointsReceipt
 
 __all__ = ["Points"]
-
-_MOST_FAULTS = 32
 
 
 class Points:
@@ -47,68 +42,10 @@ class Points:
         found = self._sql.rows("SELECT sequence FROM writers WHERE organization = ? AND id = ?", writer)
         return int(found[0][0]) if found else 0
 
-    def advance(self, batch: Batch, *, gapless: bool = False) -> bool:
-        """Take note that a batch of a writer is stored by this transaction; answers whether it is new.
-
-        Records that never came (a gap before the batch, or inside of it) count as lost. An empty batch that tells nothing new
-        only renews when the writer was heard of, and adds its faults.
-
-        Args:
-            batch: What is to be stored.
-            gapless: Refuse a batch before which records are missing: they may still be under way.
-
-        Raises:
-            Conflict: A part of it is stored already, or records before it are not; ``details["sequence"]`` says how far. Or the
-                writer has another run.
-        """
-        found = self._sql.rows(
-            "SELECT run_id, sequence, faults FROM writers WHERE organization = ? AND id = ?", batch.writer
-        )
-        run, stored, faults = found[0] if found else (batch.run, 0, "[]")
-        if run != batch.run:
-            raise Conflict(
-                f"The writer {batch.writer} writes for another run.",
-                hint="Use a new writer id for each process.",
-            )
-        empty = batch.first > batch.last
-        if batch.last <= stored and not empty:
-            return False
-        if batch.first <= stored < batch.last:
-            raise Conflict(
-                f"Records of the writer {batch.writer} up to {stored} are stored already.",
-                hint="Send what comes after them.",
-                details={"sequence": stored},
-            )
-        if gapless and not empty and batch.first > stored + 1:
-            raise Conflict(
-                f"Records {stored + 1} to {batch.first - 1} of the writer {batch.writer} have not come yet.",
-                hint="Send what comes after the sequence number in the details, in order.",
-                details={"sequence": stored},
-            )
-        new: bool = batch.last > stored
-        missing = max(batch.lost_records, batch.last - stored - batch.records) if new else 0
-        said = list(batch.faults)
-        if new and batch.first > stored + 1:
-            said.append(f"Records {stored + 1} to {batch.first - 1} of the writer {batch.writer} never came.")
-        if new or not found or said:
-            self._write(batch, max(stored, batch.last), missing, _added(faults, said), new=new)
-        else:
-            self.beat(batch.writer)
-        return new
-
-    def beat(self, writer: str) -> None:
-        """Take note that a writer was heard of."""
-        self._sql.update(
-            "UPDATE writers SET updated_at = ? WHERE id = ? AND organization = ?", [(time.time(), writer)]
-        )
-
-    def append(self, batch: Batch) -> None:
-        """Store what is in a batch that :meth:`advance` found to be new.
-
-        Raises:
-            Invalid: Its columns do not belong together; the transaction must be undone.
-        """
-        append(self._sql, batch)
+    def take(self, *batches: Batch, gapless: bool = False) -> list[int | AutoresearchError]:
+        """Store batches, each whole or not at all; see :func:`autoresearch.store.points_intake.take_over`."""
+        with self._sql.hurry():
+            return take_over(self._sql, batches, gapless=gapless)
 
     def compact(self, run: str, *, most_points: int | None = None, whole: bool = False) -> int:
         """Bring the live tail of a run into chunks, where that pays; answers how many points were moved.
@@ -231,31 +168,3 @@ class Points:
         """Remove everything of a run that this class wrote."""
         for table in ("frames", "chunks", "summaries", "axes", "texts", "series", "inbox", "writers"):
             self._sql.run(f"DELETE FROM {table} WHERE organization = ? AND run_id = ?", run)  # noqa: S608  own names
-
-    def _write(self, batch: Batch, last: int, missing: int, faults: str, *, new: bool) -> None:
-        self._sql.run(
-            "INSERT INTO writers (organization, id, run_id, sequence, records, points, texts, lost_records, lost_points,"
-            " faults, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-            " ON CONFLICT (organization, id) DO UPDATE SET sequence = excluded.sequence,"
-            " records = writers.records + excluded.records, points = writers.points + excluded.points,"
-            " texts = writers.texts + excluded.texts, lost_records = writers.lost_records + excluded.lost_records,"
-            " lost_points = writers.lost_points + excluded.lost_points, faults = excluded.faults,"
-            " updated_at = excluded.updated_at",
-            batch.writer,
-            batch.run,
-            last,
-            batch.records if new else 0,
-            batch.points if new else 0,
-            len(batch.texts) if new else 0,
-            missing,
-            batch.lost_points if new else 0,
-            faults,
-            time.time(),
-        )
-
-
-def _added(known: str, said: list[str]) -> str:
-    """The faults of a writer with further ones, each once, as JSON; beyond 32 no more are taken."""
-    every: list[str] = json.loads(known)
-    every += [fault for fault in dict.fromkeys(said) if fault not in every]
-    return json.dumps(every[:_MOST_FAULTS])

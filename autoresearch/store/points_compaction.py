@@ -16,8 +16,10 @@ import numpy as np
 from autoresearch.series.arrays import Real, Whole
 from autoresearch.series.batch import Rows
 from autoresearch.series.coding import CHUNK, decode_axis, decode_values, encode_axis, encode_values
+from autoresearch.series.frames import split
 from autoresearch.series.merging import latest
 from autoresearch.series.pyramid import Summary, summarize
+from autoresearch.store.points_intake import add_frames
 from autoresearch.store.points_parts import Part, Tail, components, frame_parts, load, tail_of
 from autoresearch.store.points_sections import Head, Section, pieces, sections
 from autoresearch.store.points_sql import Sql
@@ -27,9 +29,23 @@ __all__ = ["absorb", "compact", "heads", "summary_row"]
 
 _MOST_POINTS = 1 << 22
 _MOST_FRAMES = 256
+_FAR_TAIL = 4 * CHUNK
+"""Rows that gather before they are taken into chunks where that needs a dozen answers over a network."""
 _RATIO, _RATIO_OF_MANY = 4, 32
 """Points made anew for each point of the tail: usually, and when there are so many frames that reading them is slow."""
 _SERIES_AT_ONCE = 64
+
+_HEADS = (
+    "SELECT c.series, c.first_step, c.last_step, c.axis, c.n FROM (SELECT s.organization, s.run_id, s.id,"
+    " coalesce((SELECT max(first_step) FROM chunks WHERE organization = s.organization AND run_id = s.run_id"
+    " AND series = s.id AND first_step <= w.least), w.least) AS low,"
+    " coalesce((SELECT min(first_step) FROM chunks WHERE organization = s.organization AND run_id = s.run_id"
+    " AND series = s.id AND first_step > w.most), w.most) AS high"
+    " FROM (SELECT ? AS organization, ? AS run_id, ? AS least, ? AS most) AS w"
+    " JOIN series AS s ON s.organization = w.organization AND s.run_id = w.run_id WHERE s.id IN ({})) AS b"
+    " JOIN chunks AS c ON c.organization = b.organization AND c.run_id = b.run_id AND c.series = b.id"
+    " AND c.first_step >= b.low AND c.first_step <= b.high ORDER BY c.series, c.first_step"
+)
 
 _Group = tuple[Rows, tuple[int, ...]]
 
@@ -54,19 +70,57 @@ def compact(sql: Sql, run: str, *, most_points: int | None = None, whole: bool =
     return moved
 
 
-def absorb(sql: Sql, run: str, groups: Sequence[_Group]) -> tuple[list[_Group], int, int]:
+class _Length(NamedTuple):
+    """How long the live tail of a run is, and the numbers of its last frame and last batch."""
+
+    frames: int = 0
+    rows: int = 0
+    number: int = 0
+    batch: int = 0
+
+
+def absorb(sql: Sql, groups: Sequence[tuple[str, list[_Group]]]) -> list[tuple[str, int, int, list[_Group]]]:
     """Take rows that have just arrived into chunks where that pays.
 
-    Answers the others, which become frames, and the numbers of the last frame and of the last batch.
+    Args:
+        sql: Inside a write transaction.
+        groups: The rows of each batch, with its run.
+
+    Returns:
+        The others, which become frames; see :func:`autoresearch.store.points_intake.add_frames`.
     """
-    frames, rows, number, batch = sql.rows(
-        "SELECT count(*), coalesce(sum(n), 0), coalesce(max(number), 0), coalesce(max(batch), 0) FROM frames"
-        " WHERE organization = ? AND run_id = ?",
-        run,
-    )[0]
-    if rows + sum(len(group[0]) for group in groups) < CHUNK and frames + len(groups) < _MOST_FRAMES:
-        return list(groups), number, batch
-    arrived = [Part.arrived(rows, ids, batch + 1) for rows, ids in groups]
+    tails = _lengths(sql, [run for run, _ in groups])
+    left: list[tuple[str, int, int, list[_Group]]] = []
+    for run, own in groups:
+        tail = tails.get(run, _Length())
+        kept = own
+        if (
+            tail.rows + sum(len(rows) for rows, _ in own) >= (_FAR_TAIL if sql.far else CHUNK)
+            or tail.frames + len(own) >= _MOST_FRAMES
+        ):
+            add_frames(sql, left)
+            left.clear()
+            kept = _absorbed(sql, run, own, tail.batch + 1)
+            tail = _lengths(sql, [run]).get(run, _Length())
+        left.append((run, tail.batch + 1, tail.number, kept))
+        parts = [len(part) for rows, _ in kept for part in split(rows)]
+        tails[run] = _Length(
+            tail.frames + len(parts), tail.rows + sum(parts), tail.number + len(parts), tail.batch + 1
+        )
+    return left
+
+
+def _lengths(sql: Sql, runs: Sequence[str]) -> dict[str, _Length]:
+    text = (
+        "SELECT run_id, count(*), sum(n), max(number), max(batch) FROM frames"
+        " WHERE organization = ? AND run_id IN ({}) GROUP BY run_id"
+    )
+    return {row[0]: _Length(*row[1:]) for row in sql.listed(text, among=list(dict.fromkeys(runs)))}
+
+
+def _absorbed(sql: Sql, run: str, groups: list[_Group], batch: int) -> list[_Group]:
+    """Take the rows of one batch, with the tail they belong to, into chunks where that pays; answers the others."""
+    arrived = [Part.arrived(rows, ids, batch) for rows, ids in groups]
     taken: set[int] = set()
     for heap in components([*frame_parts(sql, run), *arrived]):
         new = {id(part) for part in heap if part.number is None}
@@ -77,34 +131,15 @@ def absorb(sql: Sql, run: str, groups: Sequence[_Group]) -> tuple[list[_Group], 
         ):
             _take(sql, run, heap)
             taken |= new
-    left = [group for group, part in zip(groups, arrived, strict=True) if id(part) not in taken]
-    return left, number, batch
+    return [group for group, part in zip(groups, arrived, strict=True) if id(part) not in taken]
 
 
-def heads(sql: Sql, run: str, series: int, least: int, most: int) -> tuple[Head, ...]:
-    """The chunks of a series that hold steps of a range, the one before it and the one after it."""
-    rows = sql.rows(
-        "SELECT first_step, last_step, axis, n FROM chunks WHERE organization = ? AND run_id = ? AND series = ?"
-        " AND first_step >= coalesce((SELECT max(first_step) FROM chunks WHERE organization = ? AND run_id = ?"
-        " AND series = ? AND first_step <= ?), ?)"
-        " AND first_step <= coalesce((SELECT min(first_step) FROM chunks WHERE organization = ? AND run_id = ?"
-        " AND series = ? AND first_step > ?), ?) ORDER BY first_step",
-        *(
-            run,
-            series,
-            sql.organization,
-            run,
-            series,
-            least,
-            least,
-            sql.organization,
-            run,
-            series,
-            most,
-            most,
-        ),
-    )
-    return tuple(Head(*row) for row in rows)
+def heads(sql: Sql, run: str, series: Sequence[int], least: int, most: int) -> dict[int, tuple[Head, ...]]:
+    """The chunks of each series that hold steps of a range, the one before it and the one after it."""
+    found: dict[int, list[Head]] = {number: [] for number in series}
+    for number, *row in sql.listed(_HEADS, run, least, most, among=series):
+        found[number].append(Head(*row))
+    return {number: tuple(own) for number, own in found.items()}
 
 
 def summary_row(run: str, series: int, steps: tuple[int, int], count: int, found: Summary) -> tuple[Any, ...]:
@@ -146,7 +181,8 @@ def _pays(sql: Sql, run: str, parts: Sequence[Part]) -> bool:
         own,
     ) in rows.items():  # the columns of one key set nearly always share their chunks: one speaks for all
         least, most = min(part.least_step for part in own), max(part.most_step for part in own)
-        touched = [head.n for head in heads(sql, run, ids[0], least, most) if head.met(least, most)]
+        near = heads(sql, run, ids[:1], least, most)[ids[0]]
+        touched = [head.n for head in near if head.met(least, most)]
         anew += sum(touched) * len(ids)
     return anew <= sum(part.points for part in parts) * (_RATIO_OF_MANY if many else _RATIO)
 
@@ -156,9 +192,10 @@ def _take(sql: Sql, run: str, parts: list[Part]) -> None:
     load(sql, run, parts)
     for layout in _layouts(sql, run, parts):
         _rewrite(sql, run, layout)
-    sql.many(
-        "DELETE FROM frames WHERE organization = ? AND run_id = ? AND number = ?",
-        [(run, part.number) for part in parts if part.number is not None],
+    sql.run_listed(
+        "DELETE FROM frames WHERE organization = ? AND run_id = ? AND number IN ({})",
+        run,
+        among=[part.number for part in parts if part.number is not None],
     )
     sql.run("DELETE FROM axes WHERE organization = ? AND run_id = ? AND uses <= 0", run)
 
@@ -176,8 +213,8 @@ def _layouts(sql: Sql, run: str, parts: list[Part]) -> Iterator[_Layout]:
         own = [part for part in parts if sets[part.ids] in places]
         least, most = min(part.least_step for part in own), max(part.most_step for part in own)
         alike: dict[tuple[Head, ...], list[int]] = {}
-        for series in every:
-            alike.setdefault(heads(sql, run, series, least, most), []).append(series)
+        for series, near in heads(sql, run, every, least, most).items():
+            alike.setdefault(near, []).append(series)
         for found, ids in alike.items():
             yield _Layout(own, found, ids)
 
@@ -257,23 +294,26 @@ class _Writer:
     def _values(self, met: Sequence[Head], ids: list[int]) -> Real:
         values = np.empty((len(ids), sum(head.n for head in met)), "<f8")
         text = (
-            "SELECT blob FROM chunks WHERE organization = ? AND run_id = ? AND series = ? AND first_step = ?"
+            "SELECT series, first_step, blob FROM chunks WHERE organization = ? AND run_id = ? AND first_step >= ?"
+            " AND first_step <= ? AND series IN ({})"
         )
+        steps = met[0].first_step, met[-1].first_step
+        blobs = {row[:2]: row[2] for row in self.sql.listed(text, self.run, *steps, among=ids)}
         for row, series in enumerate(ids):
             at = 0
             for head in met:
-                blob = self.sql.rows(text, self.run, series, head.first_step)[0][0]
+                blob = blobs.get((series, head.first_step), b"")
                 where = f"the chunk of series {series} at step {head.first_step} of run {self.run}"
                 values[row, at : at + head.n] = decode_values(blob, head.n, where)
                 at += head.n
         return values
 
     def _drop(self, met: Sequence[Head], ids: list[int], *, first: bool) -> None:
-        rows = [(self.run, series, head.first_step) for series in ids for head in met]
+        steps = met[0].first_step, met[-1].first_step
         for table in ("chunks", "summaries"):
-            self.sql.many(
-                f"DELETE FROM {table} WHERE organization = ? AND run_id = ? AND series = ? AND first_step = ?",  # noqa: S608  own names
-                rows,
+            text = f"DELETE FROM {table} WHERE organization = ? AND run_id = ? AND first_step >= ?"  # noqa: S608  own names
+            self.sql.run_listed(
+                f"{text} AND first_step <= ? AND series IN ({{}})", self.run, *steps, among=ids
             )
         if first:
             uses = len(self.layout.ids)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Sql", "column_ids", "packed_ids"]
 
-_MOST_LISTED = 500
+_MOST_LISTED = 512
 
 
 class Sql:
@@ -50,10 +50,14 @@ class Sql:
             cursor.close()
 
     def listed(self, text: str, *values: Any, among: Sequence[Any]) -> Iterator[tuple[Any, ...]]:
-        """Rows of a query whose ``{}`` stands for the members of a list, asked for in parts of 500."""
-        for start in range(0, len(among), _MOST_LISTED):
-            part = among[start : start + _MOST_LISTED]
-            yield from self.rows(text.format(",".join("?" * len(part))), *values, *part)
+        """Rows of a query whose ``{}`` stands for the members of a list, or for tuples of them, asked for in parts."""
+        for marks, members in _parts(among):
+            yield from self.rows(text.format(marks), *values, *members)
+
+    def run_listed(self, text: str, *values: Any, among: Sequence[Any]) -> None:
+        """A statement without an answer whose ``{}`` stands for the members of a list."""
+        for marks, members in _parts(among):
+            self.run(text.format(marks), *values, *members)
 
     def run(self, text: str, *values: Any) -> None:
         """One statement without an answer."""
@@ -68,6 +72,18 @@ class Sql:
         """An update for each row of parameters; the organization is put behind them."""
         if every := [(*row, self.organization) for row in rows]:
             self.connection.cursor().executemany(text, every)
+
+
+def _parts(among: Sequence[Any]) -> Iterator[tuple[str, list[Any]]]:
+    """Marks and members of a list in parts; the last member is repeated, so that there are few lengths to prepare."""
+    for start in range(0, len(among), _MOST_LISTED):
+        part = list(among[start : start + _MOST_LISTED])
+        part += part[-1:] * ((1 << (len(part) - 1).bit_length()) - len(part))
+        if isinstance(part[0], tuple):
+            one = f"({', '.join('?' * len(part[0]))})"
+            yield ", ".join([one] * len(part)), [value for each in part for value in each]
+        else:
+            yield ", ".join("?" * len(part)), part
 
 
 def packed_ids(ids: Sequence[int]) -> str:

@@ -1,4 +1,4 @@
-"""What a batch becomes: statistics of its series, frames or chunks, blobs of text, messages in the inbox."""
+"""What a batch becomes: names that fit, statistics of its series, rows of frames, blobs of text; nothing is stored here."""
 
 from __future__ import annotations
 
@@ -7,30 +7,25 @@ import math
 import struct
 import sys
 
-from autoresearch.errors import Invalid
 from autoresearch.series import frames
 from autoresearch.series.fitting import fitting, fitting_labels, labels_text
 from autoresearch.series.squeezing import compress, sealed
-from autoresearch.store.points_sql import packed_ids
 
 TYPE_CHECKING = False  # importing typing would cost more than this module
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
     from typing import Any
 
-    from autoresearch.series.batch import Batch, Labels, Rows, Text
-    from autoresearch.store.points_sql import Sql
+    from autoresearch.series.batch import Labels, Rows, Text
 
     Key = tuple[str, str, str]
     Group = tuple[Rows, tuple[int, ...]]
 
-__all__ = ["Known", "add_frames", "append"]
+__all__ = ["Known", "counted", "key_of", "text_blobs"]
 
-_FEW_KEYS = 24
 _MOST_LINES = 4096
 _MANY_ROWS = 256
 """From here on numpy is the faster one."""
-_COLUMNS = "points, duplicates, nans, infinities, first_step, last_step, most_step, last_time, last, min, max"
 _REAL = struct.Struct("<d").unpack_from
 _WHOLE = struct.Struct("<q").unpack_from
 
@@ -39,7 +34,6 @@ class Known:
     """The row of a series, as it stands while a batch is taken over."""
 
     __slots__ = (
-        "fresh",
         "id",
         "infinities",
         "last",
@@ -55,17 +49,16 @@ class Known:
 
     def __init__(self, number: int, row: Sequence[Any] | None = None) -> None:
         self.id = number
-        self.fresh = row is None
         self.points: int = row[0] if row else 0
-        self.nans: int = row[2] if row else 0
-        self.infinities: int = row[3] if row else 0
-        self.least_step: int | None = row[4] if row else None
-        self.last_step: int | None = row[5] if row else None
-        self.most_step: int | None = row[6] if row else None
-        self.last_time: float | None = row[7] if row else None
-        self.last: float | None = row[8] if row else None
-        self.least: float | None = row[9] if row else None
-        self.most: float | None = row[10] if row else None
+        self.nans: int = row[1] if row else 0
+        self.infinities: int = row[2] if row else 0
+        self.least_step: int | None = row[3] if row else None
+        self.last_step: int | None = row[4] if row else None
+        self.most_step: int | None = row[5] if row else None
+        self.last_time: float | None = row[6] if row else None
+        self.last: float | None = row[7] if row else None
+        self.least: float | None = row[8] if row else None
+        self.most: float | None = row[9] if row else None
 
     def moved(self, points: int, steps: tuple[int, int], last: tuple[int, float, float | None]) -> None:
         """Points were added: how many, between which steps, and step, time and value of the last one."""
@@ -99,68 +92,8 @@ class Known:
         )
 
 
-def append(sql: Sql, batch: Batch) -> None:
-    """Store the rows, texts and messages of a batch.
-
-    Raises:
-        Invalid: Its columns do not belong together.
-    """
-    # The last value of a series is that of its last record, also when several key sets have it.
-    rows = sorted((each for each in batch.rows if len(each)), key=lambda each: each.sequences[:-9:-1])
-    for each in rows:
-        frames.check(each)
-    texts: dict[Key, list[Text]] = {}
-    for entry in batch.texts:
-        texts.setdefault(_key(entry.name, entry.labels, "text"), []).append(entry)
-    keys = [[_key(name, each.labels, "metric") for name in each.names] for each in rows]
-    known = _known(sql, batch.run, dict.fromkeys(key for each in (*keys, texts) for key in each))
-    groups = [
-        (each, _counted(each, [known[key] for key in own])) for each, own in zip(rows, keys, strict=True)
-    ]
-    blobs = [blob for key, entries in texts.items() for blob in _text_blobs(known[key], entries)]
-    _save(sql, batch.run, known)
-    if groups:
-        _store(sql, batch.run, groups)
-    if blobs:
-        sql.many(
-            "INSERT INTO texts (organization, run_id, series, first, n, first_time, last_time, blob)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            ((batch.run, *blob) for blob in blobs),
-        )
-    if batch.messages:
-        _post(sql, batch)
-
-
-def add_frames(sql: Sql, run: str, groups: Iterable[Group], number: int, batch: int) -> None:
-    """Rows as frames of the live tail, numbered on from ``number``."""
-    parts = [(part, ids) for rows, ids in groups for part in frames.split(rows)]
-    made = []
-    for place, (part, ids) in enumerate(parts, number + 1):
-        bounds = frames.bounds(part.steps)
-        made.append((run, place, batch, packed_ids(ids), len(part), *bounds, frames.encode(part)))
-    sql.many(
-        "INSERT INTO frames (organization, run_id, number, batch, series, n, least_step, most_step, blob)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        made,
-    )
-
-
-def _store(sql: Sql, run: str, groups: Sequence[Group]) -> None:
-    if "numpy" in sys.modules:  # else loading it would cost the training process more than all of this
-        from autoresearch.store.points_compaction import absorb
-
-        groups, number, batch = absorb(sql, run, groups)
-    else:
-        newest = sql.rows(
-            "SELECT number, batch FROM frames WHERE organization = ? AND run_id = ? ORDER BY number DESC LIMIT 1",
-            run,
-        )
-        number, batch = newest[0] if newest else (0, 0)
-    if groups:
-        add_frames(sql, run, groups, number, batch + 1)
-
-
-def _key(name: str, labels: Labels, kind: str) -> Key:
+def key_of(name: str, labels: Labels, kind: str) -> Key:
+    """Name, labels and kind of a series as a database takes them."""
     return (
         _plain(name),
         labels_text(fitting_labels(labels)),
@@ -176,48 +109,8 @@ def _plain(name: str) -> str:
     return name.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
 
 
-def _known(sql: Sql, run: str, keys: dict[Key, None]) -> dict[Key, Known]:
-    """The rows of some series, new ones made for those that are not there."""
-    if not keys:
-        return {}
-    select = f"SELECT name, labels, kind, id, {_COLUMNS} FROM series WHERE organization = ? AND run_id = ?"  # noqa: S608  own names
-    if len(keys) > _FEW_KEYS:
-        found = sql.rows(select, run)
-    elif sql.far:
-        marks = ", ".join(["(?, ?, ?)"] * len(keys))
-        found = sql.rows(
-            f"{select} AND (name, labels, kind) IN ({marks})", run, *(part for key in keys for part in key)
-        )
-    else:
-        one = select + " AND name = ? AND labels = ? AND kind = ?"
-        found = [row for key in keys for row in sql.rows(one, run, *key)]
-    known = {row[:3]: Known(row[3], row[4:]) for row in found if row[:3] in keys}
-    new = [key for key in keys if key not in known]  # in order of columns, so that their ids are neighbours
-    if new:
-        greatest = sql.rows(
-            "SELECT coalesce(max(id), 0) FROM series WHERE organization = ? AND run_id = ?", run
-        )[0][0]
-        known.update((key, Known(number)) for number, key in enumerate(new, greatest + 1))
-    return known
-
-
-def _save(sql: Sql, run: str, known: dict[Key, Known]) -> None:
-    sql.many(
-        "INSERT INTO series (organization, run_id, id, name, labels, kind, points, duplicates, nans, infinities, first_step,"
-        " last_step, most_step, last_time, last, min, max) VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        ((run, each.id, *key, *each.values()) for key, each in known.items() if each.fresh),
-    )
-    sql.update(
-        "UPDATE series SET points = ?, nans = ?, infinities = ?, first_step = ?, last_step = ?, most_step = ?, last_time = ?,"
-        " last = ?, min = ?, max = ? WHERE run_id = ? AND id = ? AND organization = ?",
-        ((*each.values(), run, each.id) for each in known.values() if not each.fresh),
-    )
-
-
-def _counted(rows: Rows, series: Sequence[Known]) -> tuple[int, ...]:
+def counted(rows: Rows, series: Sequence[Known]) -> tuple[int, ...]:
     """The ids of the columns, whose statistics now have the rows."""
-    if len({each.id for each in series}) < len(series):
-        raise Invalid("Two names of a row are the same once characters that cannot be stored are replaced.")
     bounds, end = frames.bounds(rows.steps), len(rows.steps) - 8
     at, step = _REAL(rows.times, end)[0], _WHOLE(rows.steps, end)[0]
     measure = frames.measure
@@ -229,7 +122,7 @@ def _counted(rows: Rows, series: Sequence[Known]) -> tuple[int, ...]:
     return tuple(each.id for each in series)
 
 
-def _text_blobs(series: Known, entries: Sequence[Text]) -> list[tuple[Any, ...]]:
+def text_blobs(series: Known, entries: Sequence[Text]) -> list[tuple[Any, ...]]:
     """Rows of entries of one series: id, number of the first, how many, first and last time, blob."""
     blobs: list[tuple[Any, ...]] = []
     for start in range(0, len(entries), _MOST_LINES):
@@ -245,21 +138,3 @@ def _text_blobs(series: Known, entries: Sequence[Text]) -> list[tuple[Any, ...]]
 def _moment(time: float) -> float:
     """A time that a column without NULL takes."""
     return time if math.isfinite(time) else 0.0
-
-
-def _post(sql: Sql, batch: Batch) -> None:
-    place = sql.rows("SELECT coalesce(max(place), 0) FROM inbox WHERE organization = ?")[0][0]
-    sql.many(
-        "INSERT INTO inbox (organization, writer, sequence, run_id, place, time, body) VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (
-            (
-                batch.writer,
-                message.sequence,
-                batch.run,
-                place + number,
-                message.time,
-                json.dumps(message.body),
-            )
-            for number, message in enumerate(batch.messages, 1)
-        ),
-    )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pytest
+
 from autoresearch.errors import AutoresearchError
 from autoresearch.ledger.local.gathering import Part, store_together
 from autoresearch.ledger.local.ledger import LocalLedger
@@ -12,7 +14,7 @@ from autoresearch.protocol.points_packing import MEDIA_TYPE, pack
 from autoresearch.records.ids import new_id
 from autoresearch.series.batch import Batch, Message
 from tests.postgres_server import empty_database
-from tests.run_batches import START, rows
+from tests.run_batches import START, Writer, rows
 from tests.serving import in_process
 
 MSGPACK = {"Content-Type": MEDIA_TYPE}
@@ -47,6 +49,51 @@ def test_what_is_sent_through_either_server_is_stored_once(tmp_path: Path) -> No
         assert (receipt.intact, receipt.points_stored, receipt.duplicates_collapsed) == (True, 400, 0)
         for curve in ledger.runs.history(run).curves:
             assert curve.steps.tolist() == list(range(1, 101))
+
+
+@pytest.mark.parametrize("at_once", [1, 7, 40])
+@pytest.mark.parametrize("dialect", ["sqlite", "postgresql"])
+def test_what_is_stored_does_not_depend_on_what_came_together(
+    tmp_path: Path, dialect: str, at_once: int
+) -> None:
+    url = None if dialect == "sqlite" else empty_database()
+    with LocalLedger.open(tmp_path) if url is None else LocalLedger.connect(url, tmp_path) as ledger:
+        writers = [Writer(ledger).open() for _ in range(2)]
+        writers.append(Writer(ledger, writers[0].run).open())
+        model: dict[tuple[str, str], dict[int, float]] = {}
+        parts = []
+        for number in range(40):
+            writer = writers[number % 3]
+            # Thousands of steps, so that chunks are made meanwhile; every batch writes some of the last one's again.
+            steps = range(900 * number, 900 * number + 1000)
+            names = [f"m{number % 2}", "loss"]
+            values = {name: [float(number + step) for step in steps] for name in names}
+            for name in names:
+                series = model.setdefault((writer.run, name), {})
+                series.update(zip(steps, values[name], strict=True))
+            parts.append(Part("local", writer.batch(values, steps=steps)))
+        for start in range(0, len(parts), at_once):
+            answers = store_together(ledger.database, parts[start : start + at_once])
+            assert all(isinstance(answer, int) for answer in answers), answers
+        for writer in writers:
+            assert ledger.runs.receipt(writer.run, verify=True).faults == ()
+        for run in {writer.run for writer in writers}:
+            found = _everything(ledger, run)
+            assert found == {key: series for key, series in model.items() if key[0] == run}
+
+
+def _everything(ledger: LocalLedger, run: str) -> dict[tuple[str, str], dict[int, float]]:
+    """Every point of a run, read page by page."""
+    found: dict[tuple[str, str], dict[int, float]] = {}
+    cursor: str | None = None
+    while True:
+        page = ledger.runs.history(run, cursor=cursor)
+        for curve in page.curves:
+            own = found.setdefault((run, curve.name), {})
+            own.update(zip(curve.steps.tolist(), curve.values.tolist(), strict=True))
+        cursor = page.next_cursor
+        if cursor is None:
+            return found
 
 
 def test_organizations_of_one_group_are_stored_each_behind_its_own_wall(tmp_path: Path) -> None:

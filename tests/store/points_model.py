@@ -105,8 +105,10 @@ def store(connection: sqlite3.Connection, *batches: Batch) -> None:
     """Take batches over, one transaction each."""
     for each in batches:
         with writing(connection) as points:
-            assert points.advance(each)
-            points.append(each)
+            (answer,) = points.take(each)
+            if not isinstance(answer, int):
+                raise answer
+            assert answer == each.last
 
 
 def compacted(connection: sqlite3.Connection, run: str = "r", most: int | None = None) -> None:

@@ -34,8 +34,7 @@ def main(path: str) -> None:
         points = Points(connection, "local")
         first = points.position("w") + 1
         each = batch(rows(first, size(first)), first=first)
-        points.advance(each)
-        points.append(each)
+        points.take(each)
         connection.execute("COMMIT")
         print(each.last, flush=True)
         connection.execute("BEGIN IMMEDIATE")

@@ -259,7 +259,7 @@ def test_a_batch_that_is_sent_again_is_stored_once(connection: sqlite3.Connectio
     again = batch(noisy(10))
     store(connection, again)
     with writing(connection) as points:
-        assert not points.advance(again)
+        assert points.take(again) == [10]
         assert points.position("w") == 10
         assert points.position("nobody") == 0
     assert len(whole(connection)) == 10
@@ -269,11 +269,16 @@ def test_a_batch_of_which_a_part_is_stored_is_refused_with_the_position(
     connection: sqlite3.Connection,
 ) -> None:
     store(connection, batch(noisy(10)))
-    with writing(connection) as points, pytest.raises(Conflict) as caught:
-        points.advance(batch(noisy(10), first=5))
-    assert caught.value.details == {"sequence": 10}
-    with writing(connection) as points, pytest.raises(Conflict, match="another run"):
-        points.advance(batch(noisy(10), first=11, run="s"))
+    with writing(connection) as points:
+        partly, other, fine = points.take(
+            batch(noisy(10), first=5), batch(noisy(10), first=11, run="s"), batch(noisy(10, 20), first=11)
+        )
+    assert isinstance(partly, Conflict)
+    assert partly.details == {"sequence": 10}
+    assert isinstance(other, Conflict)
+    assert "another run" in other.message
+    assert fine == 20
+    assert len(whole(connection)) == 20
 
 
 def test_records_that_never_came_count_as_lost(connection: sqlite3.Connection) -> None:
@@ -293,10 +298,10 @@ def test_an_empty_batch_renews_the_sign_of_life_and_adds_each_fault_once(
 ) -> None:
     with writing(connection) as points:
         for _ in range(3):
-            assert not points.advance(Batch("r", "w", 1, 0, faults=["The disk was full."]))
+            assert points.take(Batch("r", "w", 1, 0, faults=["The disk was full."])) == [0]
     connection.execute("UPDATE writers SET updated_at = 0")
     with writing(connection) as points:
-        assert not points.advance(Batch("r", "w", 1, 0))
+        assert points.take(Batch("r", "w", 1, 0)) == [0]
     assert connection.execute("SELECT sequence, faults, updated_at > 0 FROM writers").fetchall() == [
         (0, '["The disk was full."]', 1)
     ]

@@ -46,15 +46,22 @@ def store_together(database: Database, parts: Sequence[Part]) -> list[int | Auto
         try:
             with database.write(organization, run=runs) as connection:
                 driver = plain(connection)
-                for place in places:
-                    part = parts[place]
-                    (answers[place],) = ingest.take_many(
-                        driver, part.organization, [part.batch], gapless=True
-                    )
+                for owner, own in _by_organization(parts, places).items():
+                    batches = [parts[place].batch for place in own]
+                    taken = ingest.take_many(driver, owner, batches, gapless=True)
+                    for place, answer in zip(own, taken, strict=True):
+                        answers[place] = answer
         except AutoresearchError as error:
             for place in places:
                 answers[place] = error
     return answers
+
+
+def _by_organization(parts: Sequence[Part], places: Sequence[int]) -> dict[str, list[int]]:
+    found: dict[str, list[int]] = {}
+    for place in places:
+        found.setdefault(parts[place].organization, []).append(place)
+    return found
 
 
 def position_of(database: Database, organization: str, writer: str, run: str | None = None) -> int:

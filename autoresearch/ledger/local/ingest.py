@@ -12,7 +12,7 @@ import threading
 import time
 import weakref
 
-from autoresearch.errors import Conflict, Invalid
+from autoresearch.errors import Invalid
 
 TYPE_CHECKING = False  # importing typing would cost more than this module
 if TYPE_CHECKING:
@@ -49,11 +49,10 @@ def take(connection: Any, organization: str, batch: Batch, *, gapless: bool = Fa
     from autoresearch.store.points import Points
 
     check(batch)
-    points = Points(connection, organization)
-    if not points.advance(batch, gapless=gapless):
-        return position(connection, organization, batch.writer)
-    points.append(batch)
-    return batch.last
+    (answer,) = Points(connection, organization).take(batch, gapless=gapless)
+    if not isinstance(answer, int):
+        raise answer
+    return answer
 
 
 def take_many(
@@ -63,16 +62,19 @@ def take_many(
 
     Answers for each what :func:`take` answers, or the error that kept this one, and no other, from being stored.
     """
-    answers: list[int | AutoresearchError] = []
-    for batch in batches:
-        connection.execute("SAVEPOINT batch")
+    from autoresearch.store.points import Points
+
+    refused: dict[int, AutoresearchError] = {}
+    fine: list[Batch] = []
+    for place, batch in enumerate(batches):
         try:
-            answers.append(take(connection, organization, batch, gapless=gapless))
-        except (Conflict, Invalid) as error:
-            connection.execute("ROLLBACK TO SAVEPOINT batch")
-            answers.append(error)
-        connection.execute("RELEASE SAVEPOINT batch")
-    return answers
+            check(batch)
+        except Invalid as error:
+            refused[place] = error
+        else:
+            fine.append(batch)
+    stored = iter(Points(connection, organization).take(*fine, gapless=gapless))
+    return [refused[place] if place in refused else next(stored) for place in range(len(refused) + len(fine))]
 
 
 def position(connection: Any, organization: str, writer: str) -> int:

@@ -56,8 +56,7 @@ class LocalRuns(Runs):
     def ingest(self, batch: Batch) -> int:
         with self._ledger.write(run=batch.run) as unit:
             sql = run_views.points_sql(unit)
-            with sql.hurry():
-                return ingest.take(sql.connection, sql.organization, batch)
+            return ingest.take(sql.connection, sql.organization, batch)
 
     def ingest_many(self, batches: Iterable[Batch]) -> list[int | AutoresearchError]:
         """Store batches of any writers in one transaction, each of them whole or not at all.
@@ -68,8 +67,7 @@ class LocalRuns(Runs):
         every = list(batches)
         with self._ledger.write(run=sorted({batch.run for batch in every})) as unit:
             sql = run_views.points_sql(unit)
-            with sql.hurry():
-                return ingest.take_many(sql.connection, sql.organization, every)
+            return ingest.take_many(sql.connection, sql.organization, every)
 
     def position(self, writer: str) -> int:
         with self._ledger.read() as unit:
