@@ -83,6 +83,8 @@ class Agent(Protocol):
         """The next change, or None when it knows nothing more to try.
 
         It is called in a thread of its own for each trial, several of them at once when a campaign has several workers.
+        Commands that it runs with ``execution.runner.run_command`` are ended when the campaign is; what else takes long
+        should ask ``execution.runner.stop_wanted`` now and then.
 
         Raises:
             AgentError: It gave no proposal: its program failed, ran out of time, or was refused by its model; the

@@ -15,7 +15,8 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Literal, Protocol
@@ -32,7 +33,9 @@ __all__ = [
     "Run",
     "Watch",
     "clean_environment",
+    "ended_when",
     "run_command",
+    "stop_wanted",
     "stoppable",
 ]
 
@@ -100,6 +103,27 @@ class Run:
     def ok(self) -> bool:
         """Whether it ended by itself with exit code 0."""
         return self.exit_code == 0 and self.ending == "exited"
+
+
+_OVER: ContextVar[Callable[[], str]] = ContextVar("over", default=str)
+
+
+@contextlib.contextmanager
+def ended_when(over: Callable[[], str]) -> Iterator[None]:
+    """Within the block, in this thread, every command is ended as soon as ``over`` gives a reason.
+
+    It is asked several times a second and must not block. Also what starts commands without a watch is ended like this.
+    """
+    before = _OVER.set(over)
+    try:
+        yield
+    finally:
+        _OVER.reset(before)
+
+
+def stop_wanted() -> str:
+    """Why whatever this thread does is to be ended now; empty when it may go on. For work that is no command."""
+    return _OVER.get()()
 
 
 @contextlib.contextmanager
@@ -341,7 +365,8 @@ class _Following:
                 self.family.see_off()
 
     def _excess(self) -> tuple[Ending, str] | None:
-        if self.watch is not None and (reason := self.watch.over()):
+        reason = stop_wanted() or ("" if self.watch is None else self.watch.over())
+        if reason:
             return "stopped", reason
         size = self.family.size(self.memory)
         if size.processes > self.processes:

@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 import threading
-import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from autoresearch.briefs.brief import Context, build
-from autoresearch.capture.change import Change, capture_change
 from autoresearch.errors import AutoresearchError, Invalid, NotFound
 from autoresearch.ledger.base import Ledger, every
 from autoresearch.records.artifact import Artifact, RefRequest, Version
-from autoresearch.records.base import utc_now
 from autoresearch.records.experiment import (
     Actor,
     Decision,
     DecisionRequest,
-    Diff,
     Experiment,
-    ExperimentRequest,
     Note,
     NoteRequest,
     Session,
@@ -39,11 +33,11 @@ from autoresearch.records.goal import (
 )
 from autoresearch.records.ids import new_id
 from autoresearch.records.run import Synced
-from autoresearch.research.keys import repro_key
 from autoresearch.settings import Settings
 from autoresearch.track import place, storing
 from autoresearch.track.archive import Archive
 from autoresearch.track.belonging import brought_in, opened_ledger
+from autoresearch.track.capturing import experiment_request
 from autoresearch.track.live.servers import Server
 from autoresearch.track.project_file import ProjectFile, find_project_file, read_project_file
 from autoresearch.track.whoami import present_actor
@@ -282,7 +276,8 @@ class Workspace:
                 return None
         return self.ledger.research.session(mine) if mine else None
 
-    def _session_id(self, branch: str | None) -> str:
+    def recording_session(self, branch: str | None) -> str:
+        """Id of the session in which the next experiment is recorded; one is opened, named by the branch, where none is."""
         self.adopt_goal()
         with self._lock:
             session = self.active_session()
@@ -328,62 +323,19 @@ class Workspace:
             Conflict: The session is closed, or the id is taken by other content.
             CaptureError: Git did not give the change.
         """
-        change = self._change(commit, diff)
-        stored = self._stored_diff(change)
-        tree, said = self._snapshot(snapshot)
-        made = id or new_id()
-        code = repro_key(change.commit, stored.digest if stored else None, config or {}, tree, otherwise=made)
-        request = ExperimentRequest.make(
-            id=made,
-            project=self.name,
-            session_id=self._session_id(change.branch),
-            note=note,
-            commit=change.commit,
-            parent_commit=change.parent,
-            branch=change.branch,
-            parent_id=parent and self.find(parent).id,
-            diff=stored,
-            change=storing.readable(change.patch),
-            files=tuple(storing.cleaned(name) for name in change.files[:10_000]),
-            config=dict(config or {}),
-            command=tuple(command or self.file.run.command),
-            tree=tree,
-            repro_key=code,
-            uses=tuple(self._exact(name) for name in uses),
-            notices=tuple(storing.cleaned(notice) for notice in [*change.notices, *said][:200]),
-            occurred_at=utc_now(),
+        made = experiment_request(
+            self,
+            note,
+            commit=commit,
+            diff=diff,
+            snapshot=snapshot,
+            config=config or {},
+            command=command,
+            parent=parent,
+            uses=uses,
+            id=id or new_id(),
         )
-        return self.ledger.research.record(request)
-
-    def _change(self, commit: str | None, diff: str | bytes | None) -> Change:
-        if commit is not None and diff is not None:
-            found = Change(root=None, commit=commit)
-        else:
-            found = capture_change(self.path, max_bytes=self.settings.max_diff_bytes)
-        change = storing.overridden(found, commit, diff, max_bytes=self.settings.max_diff_bytes)
-        return replace(change, notices=(*self.file.run.remarks(change.files), *change.notices))
-
-    def _stored_diff(self, change: Change) -> Diff | None:
-        if not change.size or change.digest is None:
-            return None
-        if not change.truncated:
-            self.ledger.snapshots.put(change.patch)
-        return Diff(digest=change.digest, size=change.size, truncated=change.truncated)
-
-    def _snapshot(self, sources: _Paths | None) -> tuple[str | None, list[str]]:
-        if sources is None:
-            return None, []
-        try:
-            taken = storing.snapshot(self, sources)
-        except (AutoresearchError, OSError) as error:
-            said = f"The snapshot failed and was left out: {error}"
-            warnings.warn(said, stacklevel=3)
-            return None, [said]
-        return taken.digest, list(taken.notices)
-
-    def _exact(self, name: str) -> str:
-        artifact, _, ref = name.partition(":")
-        return f"{artifact}:{self.ledger.artifacts.version(artifact, ref or 'latest').version}"
+        return self.ledger.research.record(made)
 
     def decision(
         self,

@@ -12,7 +12,14 @@ import pytest
 
 from autoresearch.errors import TrialError
 from autoresearch.execution import runner
-from autoresearch.execution.runner import Run, clean_environment, run_command, stoppable
+from autoresearch.execution.runner import (
+    Run,
+    clean_environment,
+    ended_when,
+    run_command,
+    stop_wanted,
+    stoppable,
+)
 
 PYTHON = sys.executable
 
@@ -318,3 +325,12 @@ def test_a_watch_hears_the_output_and_ends_the_command(tmp_path: Path) -> None:
     run = run_command(script, tmp_path, output=tmp_path / "o", seconds=60, watch=watch)
     assert (run.ending, run.reason, run.ok) == ("stopped", "it said nan", False)
     assert watch.said == b"step 1\nloss: nan\n"
+
+
+def test_a_command_is_ended_when_its_thread_is_to_stop(tmp_path: Path) -> None:
+    asked = iter([""] * 3)
+    with ended_when(lambda: next(asked, "enough")):
+        assert stop_wanted() == ""
+        run = run_command("while :; do :; done", tmp_path, output=tmp_path / "o", seconds=60)
+        assert (run.ending, run.reason) == ("stopped", "enough")
+    assert stop_wanted() == ""
