@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from autoresearch.briefs.fence import clean
 from autoresearch.cli import options as o
 from autoresearch.cli.answer import Answer, Cell, Facts, shown
 from autoresearch.cli.declaring import command
@@ -31,6 +32,7 @@ app = typer.Typer(rich_markup_mode=None)
     'init --metric val_bpb --min --command "python train.py" --editable train.py',
     "init --metric accuracy --max --target 0.95 --protected 'data/**'",
     "init                      # takes the autoresearch.toml that is there; else asks, on a terminal",
+    "init --yes                # what program.md says, with the log that is there",
 )
 def init(
     context: typer.Context,
@@ -47,11 +49,13 @@ def init(
     description: o.Description = None,
     adopt: o.Adopt = False,
     force: o.Force = False,
+    yes: o.Yes = False,
 ) -> Answer:
     """Set a repository up: autoresearch.toml and the goal.
 
-    What is not given is taken from what lies there (train.py, results.tsv) or, on a terminal, asked. Without options
-    an autoresearch.toml that is there stays as it is, and its goal becomes the project's if that has none.
+    What is not given is taken from what lies there (program.md, train.py, results.tsv) or, on a terminal, asked. Where
+    program.md tells it all, one question is asked, and a yes imports the log too. Without options an autoresearch.toml
+    that is there stays as it is, and its goal becomes the project's if that has none.
     """
     goal = {"target": target, "protected": protected, "description": description}
     budget = {
@@ -72,10 +76,19 @@ def init(
                 f"There is no autoresearch.toml of project {workspace.name!r} here.",
                 hint="`autoresearch init` writes one.",
             )
-        told = _Told(workspace, metric, _direction(minimize), run, editable)
-        if can_ask(the_face(context)) and (force or not told.file.exists()):
-            told.ask()
-        return told.write(goal, budget, replace=force)
+        told = _Told(workspace, metric, _direction(minimize), run, editable, goal, budget)
+        asks = can_ask(the_face(context)) and (force or not told.file.exists()) and not yes
+        return _set_up(told, asks=asks, replace=force, bring_log=yes)
+
+
+def _set_up(told: _Told, *, asks: bool, replace: bool, bring_log: bool) -> Answer:
+    if asks and told.complete:
+        if not told.confirmed():
+            return told.left()
+        bring_log = True
+    elif asks:
+        told.ask()
+    return told.write(replace=replace, bring_log=bring_log)
 
 
 _NO_GIT = "This folder is in no git repository: experiments will have a snapshot and no commit or change."
@@ -116,7 +129,8 @@ def _adopted(workspace: Workspace, file: Path, *, over: bool) -> Answer:
 def _after_init(made: Goal | None, found: Found | None = None) -> str:
     if made is None:
         return "autoresearch goal METRIC --min"
-    if found is not None and found.log is not None:
+    if found is not None and found.rows:
+        assert found.log is not None
         return f"autoresearch import {shlex.quote(found.log)}"
     return 'autoresearch experiment --note "baseline, as committed"'
 
@@ -128,22 +142,72 @@ def _direction(minimize: bool | None) -> str | None:  # noqa: FBT001  a flag of 
 class _Told:
     """What was given, completed by what was found and what is answered."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0917  these are the options of the command
         self,
         workspace: Workspace,
         metric: str | None,
         direction: str | None,
         run: str | None,
         editable: list[str] | None,
+        goal: dict[str, Any],
+        budget: dict[str, Any],
     ) -> None:
         from autoresearch.track.beginning import look_around
         from autoresearch.track.project_file import FILE_NAME
 
         self.workspace, self.metric, self.direction = workspace, metric, direction
         self.file, self.found = workspace.root / FILE_NAME, look_around(workspace.root)
-        script = self.found.script
+        script, self.program = self.found.script, self.found.program
         self.command = _words(run) if run else (["python", script] if script else [])
         self.editable = editable or ([script] if script else [])
+        self.goal, self.budget = goal, budget
+        if self.program is not None:
+            self.command = _words(run) if run else list(self.program.command) or self.command
+            self.editable = editable or list(self.program.editable) or self.editable
+            self.goal = {**goal, "protected": goal["protected"] or list(self.program.protected)}
+            self.budget = {**budget, "trial_seconds": budget["trial_seconds"] or self.program.limit}
+
+    @property
+    def complete(self) -> bool:
+        """Whether ``program.md`` left nothing open that would have to be asked."""
+        return self.program is not None and bool(self.command and all(self._objective()))
+
+    def _objective(self) -> tuple[str | None, str | None]:
+        metric = self.metric or self.found.metric
+        return metric, self.direction or (self.found.direction if metric == self.found.metric else None)
+
+    def confirmed(self) -> bool:
+        """Show what was understood, and ask once whether it is right."""
+        typer.echo("program.md describes this research:", err=True)
+        for name, value in self._understood():
+            typer.echo(f"  {name:<10} {clean(value, 200)}", err=True)
+        log = f", and import {self.found.log}" if self.found.rows else ""
+        return typer.confirm(f"Set it up so{log}?", default=True, err=True)
+
+    def _understood(self) -> list[tuple[str, str]]:
+        metric, direction = self._objective()
+        said = [
+            ("goal", f"{metric}, {'lower' if direction == 'min' else 'higher'} is better"),
+            ("command", shlex.join(self.command)),
+            ("editable", ", ".join(self.editable)),
+            ("protected", ", ".join(self.goal["protected"] or ())),
+        ]
+        if self.budget["trial_seconds"]:
+            own = self.program and self.program.budget
+            trains = f"trains {own:g} s by itself, and " if own else ""
+            said.append(("one run", f"{trains}is ended after {self.budget['trial_seconds']:g} s"))
+        if self.found.rows:
+            said.append(("log", f"{self.found.log}, {self.found.rows} experiments"))
+        return [(name, value) for name, value in said if value]
+
+    def left(self) -> Answer:
+        """Say that nothing was done."""
+        return Answer(
+            document={"project": self.workspace.name, "file": None, "goal": None},
+            ids=[],
+            blocks=[Facts([("project", self.workspace.name), ("file", "none was written")])],
+            following="autoresearch init --metric METRIC --min --command COMMAND --editable FILE",
+        )
 
     def ask(self) -> None:
         """Ask for what was not given; what was found is proposed."""
@@ -158,16 +222,15 @@ class _Told:
         if not self.command:
             self.command = _words(typer.prompt("Command that runs a trial", err=True))
 
-    def write(self, goal: dict[str, Any], budget: dict[str, Any], *, replace: bool) -> Answer:
-        """Write the file, set the goal, and say so; what was found stands for what nobody said.
+    def write(self, *, replace: bool, bring_log: bool) -> Answer:
+        """Write the file, set the goal, import the log if that is wanted, and say so.
 
         Raises:
             UsageError: There is a metric, and nothing says whether lower is better.
         """
         from autoresearch.track.beginning import write_project_file
 
-        metric = self.metric or self.found.metric
-        direction = self.direction or (self.found.direction if metric == self.found.metric else None)
+        metric, direction = self._objective()
         if metric and not direction:
             raise UsageError(
                 f"Nothing says whether a lower or a higher {metric} is better.", hint="Add --min or --max."
@@ -176,22 +239,37 @@ class _Told:
         written = write_project_file(
             self.workspace.root,
             project=name,
-            goal={"metric": metric, "direction": direction, **goal} if metric else None,
-            budget=budget,
+            goal={"metric": metric, "direction": direction, **self.goal} if metric else None,
+            budget=self.budget,
             run={"command": self.command, "editable": self.editable},
             replace=replace,
         )
         made = self.workspace.ledger.research.set_goal(name, written.goal) if written.goal else None
+        brought = self._import() if bring_log and made and self.found.rows else None
+        rows: list[tuple[str, Cell]] = [("project", name), ("file", str(self.file)), *_goal_rows(made)]
+        rows += [("imported", f"{brought} experiments of {self.found.log}")] if brought is not None else []
         return Answer(
-            document={"project": name, "file": str(self.file), "goal": made and shown(made)},
+            document={
+                "project": name,
+                "file": str(self.file),
+                "goal": made and shown(made),
+                "imported": brought,
+            },
             ids=[name],
-            blocks=[Facts([("project", name), ("file", str(self.file)), *_goal_rows(made)])],
-            following=_after_init(made, self.found),
+            blocks=[Facts(rows)],
+            following=_after_init(made, None if brought is not None else self.found),
             notices=[
                 *([] if (self.workspace.root / ".git").exists() else [_NO_GIT]),
                 *([] if made else [_NO_GOAL]),
             ],
         )
+
+    def _import(self) -> int:
+        from autoresearch.track.exchanging import import_log
+
+        assert self.found.log is not None
+        metric = self._objective()[0]
+        return int(import_log(self.workspace, self.workspace.root / self.found.log, metric=metric)["new"])
 
 
 def _words(command: str) -> list[str]:

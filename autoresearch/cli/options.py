@@ -48,6 +48,7 @@ __all__ = [
     "Target",
     "TrialSeconds",
     "Uses",
+    "Yes",
 ]
 
 Minimize = Annotated[
@@ -94,6 +95,9 @@ Adopt = Annotated[
     bool, typer.Option("--adopt", help="Take the goal of autoresearch.toml, also where there is another.")
 ]
 Force = Annotated[bool, typer.Option("--force", help="Replace a file that is there.")]
+Yes = Annotated[
+    bool, typer.Option("--yes", help="Ask nothing: take what was found, and import the log that is there.")
+]
 
 Branch = Annotated[str | None, typer.Option(metavar="NAME", help="Branch it works on.")]
 Commit = Annotated[

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from autoresearch.errors import AutoresearchError, Conflict
-from autoresearch.exchange.reading import read_log
+from autoresearch.exchange.reading import Log, read_log
 from autoresearch.records.base import Direction
 from autoresearch.track.project_file import FILE_NAME, ProjectFile, read_project_file
+from autoresearch.track.recognizing import Program, read_program
 
 __all__ = ["Found", "look_around", "write_project_file"]
 
@@ -29,25 +30,37 @@ class Found:
 
     Attributes:
         script: The training script, relative to the folder; None when there is none of the usual names.
-        log: A result log, relative to the folder, with the ``metric`` and ``direction`` that it tells.
+        log: A result log, relative to the folder, with the ``metric`` and ``direction`` that it tells, and how many ``rows``.
+        program: What ``program.md`` says, where there is one.
     """
 
     script: str | None = None
     log: str | None = None
     metric: str | None = None
     direction: Direction | None = None
+    rows: int = 0
+    program: Program | None = None
 
 
 def look_around(root: Path) -> Found:
-    """Look for a training script and a result log by their usual names."""
+    """Look for a training script and a result log by their usual names, and for what ``program.md`` says of them."""
     script = next((name for name in _SCRIPTS if (root / name).is_file()), None)
+    program = read_program(root)
+    metric, direction = (program.metric, program.direction) if program else (None, None)
     for name in _LOGS:
         file = root / name
         with contextlib.suppress(AutoresearchError, OSError):
             if file.is_file() and file.stat().st_size <= _MOST_READ:
-                log = read_log(file.read_bytes())
-                return Found(script, name, log.metric, log.direction)
-    return Found(script)
+                log = _log(file.read_bytes(), metric)
+                better = direction if log.metric == metric and direction else log.direction
+                return Found(script, name, log.metric, better, len(log.rows), program)
+    return Found(script, None, metric, direction if metric else None, 0, program)
+
+
+def _log(data: bytes, metric: str | None) -> Log:
+    """The log, with the metric that the program names where it is a column."""
+    log = read_log(data)
+    return read_log(data, metric=metric) if metric in log.columns and metric != log.metric else log
 
 
 def write_project_file(
