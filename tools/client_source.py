@@ -10,7 +10,7 @@ import subprocess
 import sys
 import types
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 import autoresearch
 from autoresearch.protocol.operations import GROUPS
@@ -56,6 +56,7 @@ _ASYNC = (
 
 def spelled(kind: Any, used: set[tuple[str, str]]) -> str:
     """A type as source text; the names it needs are added to ``used`` with their modules."""
+    kind = get_args(kind)[0] if get_origin(kind) is Annotated else kind
     if kind is None or kind is type(None):
         return "None"
     if kind is Labels:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+from collections.abc import Sequence
 
 from autoresearch.records.base import Page
 from autoresearch.records.campaign import (
@@ -160,12 +161,21 @@ class Campaigns(abc.ABC):
         """
 
     @abc.abstractmethod
-    def deliver(self, campaign_id: str, trial_id: str) -> tuple[Note, ...]:
+    def deliver(
+        self, campaign_id: str, trial_id: str, *, notes: Sequence[str] | None = None
+    ) -> tuple[Note, ...]:
         """What people remarked on the project since the campaign began and no trial of it was given yet.
 
         Each remark is delivered once, to one trial, and says so from then on (``note.delivered``); the same trial is
-        always given the same. At most 50 at a time, the rest goes to the next trial.
+        always given the same. At most 50 at a time, the rest goes to the next trial. Remarks of a trial that was
+        abandoned or whose agent failed before anything was recorded go to another.
+
+        Args:
+            campaign_id: The campaign.
+            trial_id: The trial whose agent is about to be asked.
+            notes: Ids of remarks that it was given already, where that is told later; None gives it what waits.
 
         Raises:
-            NotFound: There is no such campaign, or no such trial of it.
+            NotFound: There is no such campaign, no such trial of it, or no such remark on its project.
+            Conflict: The trial is judged and was given nothing before.
         """

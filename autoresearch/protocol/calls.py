@@ -43,6 +43,9 @@ def prepare(operation: Operation, given: Mapping[str, Any]) -> Prepared:
     Args:
         operation: Its row.
         given: The method's arguments by name, defaults filled in or left out.
+
+    Raises:
+        Invalid: One of them was refused, as the server would refuse it.
     """
     values = dict(given)
     body = values["content"] if operation.takes else _body_out(operation, values)
@@ -61,7 +64,10 @@ def _body_out(operation: Operation, values: dict[str, Any]) -> bytes | None:
         return None
     if not operation.body_as:
         fields = {name: values[name] for name in operation.body.model_fields if name in values}
-        return operation.body.model_validate(fields).model_dump_json().encode()
+        try:
+            return operation.body.model_validate(fields).model_dump_json().encode()
+        except ValidationError as error:
+            raise refusal(error, operation.body.__name__) from None
     request: BaseModel = values[operation.body_as]
     values.update({name: getattr(request, field) for name, field in operation.filled.items()})
     if operation.in_query:

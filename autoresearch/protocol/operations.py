@@ -12,6 +12,7 @@ from collections.abc import Mapping
 
 from autoresearch.protocol import (
     operations_blobs,
+    operations_campaigns,
     operations_folders,
     operations_hand,
     operations_people,
@@ -31,11 +32,13 @@ GROUPS: Mapping[str, tuple[Operation, ...]] = {
     "runs": operations_runs.ROWS,
     "people": operations_people.ROWS,
     "folders": operations_folders.ROWS,
+    "campaigns": operations_campaigns.ROWS,
 }
 """The rows by what they are about."""
 
 TITLES: Mapping[str, str] = {
     "research": "Goals, sessions, experiments, verdicts",
+    "campaigns": "Campaigns and trials",
     "runs": "Runs and metrics",
     "things": "Artifacts",
     "blobs": "Blobs and files",

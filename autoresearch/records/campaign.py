@@ -90,6 +90,7 @@ class CampaignRequest(Request):
     Attributes:
         agent: Who proposes.
         settings: The plan as it runs: budget, policy, command, and whatever else is needed to go on with it.
+        occurred_at: When it was begun; else now.
     """
 
     id: Id
@@ -97,7 +98,7 @@ class CampaignRequest(Request):
     session_id: Id
     agent: Line
     settings: JsonObject = Field(default_factory=dict)
-    occurred_at: Time
+    occurred_at: Time | None = None
 
 
 class Campaign(Record):
@@ -176,6 +177,8 @@ class TrialRequest(Request):
         idea: What it means to try; no two open trials of a campaign have the same.
         baseline: Whether it measures the code as it is: number 0, which counts in no budget of the campaign.
         holder: Under whose lease it is claimed; refused when another holds the campaign. None is not checked.
+        started_at: When it was begun, where that is told later: what has happened is taken down whatever stands against it
+            now, such as a pause or a budget. None claims it now.
     """
 
     id: Id
@@ -185,6 +188,7 @@ class TrialRequest(Request):
     idea: Idea = ""
     baseline: bool = False
     holder: Line | None = None
+    started_at: Time | None = None
 
 
 class TrialUpdate(Request):

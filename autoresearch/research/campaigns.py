@@ -18,7 +18,7 @@ from typing import get_args
 from autoresearch.errors import Conflict
 from autoresearch.records.campaign import CampaignMove, CampaignState, Outcome, Step, Stop
 
-__all__ = ["MEASURED", "PASSED_OVER", "failures_after", "idea_key", "move", "require_step"]
+__all__ = ["MEASURED", "PASSED_OVER", "UNANSWERED", "failures_after", "idea_key", "move", "require_step"]
 
 _AFTER: dict[CampaignMove, CampaignState] = {
     "pause": "paused",
@@ -36,6 +36,9 @@ _STEPS: tuple[Step, ...] = get_args(Step)
 
 MEASURED: frozenset[Outcome] = frozenset({"kept", "dropped", "hopeless"})
 """Outcomes of trials that said something about their change; each ends a row of failures."""
+
+UNANSWERED: frozenset[Outcome] = frozenset({"agent_failed", "abandoned"})
+"""Outcomes of trials whose agent may not have answered what it was asked."""
 
 PASSED_OVER: frozenset[Outcome] = frozenset({"abandoned"})
 """Outcomes that neither count as failures nor end a row of them: the trial was cut off from outside."""

@@ -21,8 +21,6 @@ from tests.campaign_requests import (
 )
 from tests.contract_helpers import PROJECT, experiment, goal, session
 
-pytestmark = pytest.mark.store
-
 
 def reason(error: pytest.ExceptionInfo[Conflict]) -> str:
     return str(error.value.details.get("reason"))

@@ -23,6 +23,7 @@ from autoresearch.protocol.points_packing import pack
 from autoresearch.protocol.rows import Operation
 from autoresearch.records.access import IngestionKeyRequest, InvitationRequest, SignIn
 from autoresearch.records.artifact import VersionRequest
+from autoresearch.records.campaign import CampaignRequest, TrialRequest, TrialUpdate
 from autoresearch.records.experiment import DecisionRequest, NoteRequest, SessionRequest
 from autoresearch.records.folder import AnnotationRequest, FolderRequest
 from autoresearch.records.ids import new_id
@@ -113,6 +114,13 @@ BODIES: Mapping[str, Callable[[Values], Any]] = {
     "create_folder": lambda v: {"name": "f", "parent_id": v["folder_id"]},
     "edit_folder": lambda _: {"name": "stolen"},
     "add_annotation": lambda _: {"text": "x"},
+    "begin_campaign": lambda v: {"project": v["project"], "session_id": v["session_id"], "agent": "x"},
+    "hold_campaign": lambda _: {"holder": "thief", "seconds": 60},
+    "release_campaign": lambda _: {"holder": "thief"},
+    "claim_trial": lambda v: {"worker": "thief", "parent_id": v["experiment_id"]},
+    "update_trial": lambda v: {"step": "judged", "outcome": "kept", "prompt": v["digest"]},
+    "deliver_notes": lambda v: {"notes": [v["note_id"]]},
+    "move_campaign": lambda _: {"reason": "theft"},
 }
 QUERIES: Mapping[str, Callable[[Values], dict[str, str]]] = {
     "ingest_position": lambda v: {"writer_id": v["writer"]},
@@ -120,6 +128,7 @@ QUERIES: Mapping[str, Callable[[Values], dict[str, str]]] = {
     "get_context": lambda v: {"project": v["project"]},
     "find_experiment": lambda v: {"text": v["experiment_id"]},
     "find_run": lambda v: {"text": v["run_id"]},
+    "find_campaign": lambda v: {"text": v["campaign_id"]},
     "search_experiments": lambda _: {"text": "quagga"},
     "get_samples": lambda v: {"run_id": v["run_id"]},
     "make_folder": lambda v: {"path": v["folder"]},
@@ -166,7 +175,16 @@ def _fill(served: Served) -> dict[str, str]:
         client.decide(
             DecisionRequest.make(id=new_id(), experiment_id=experiment.id, status="keep", score=2.0)
         )
-        client.add_note(NoteRequest.make(id=new_id(), project="zebra-lm", text="quagga remark"))
+        campaign = client.begin_campaign(
+            CampaignRequest.make(id=new_id(), project="zebra-lm", session_id=opened.id, agent="quagga agent")
+        )
+        trial = client.claim_trial(
+            TrialRequest.make(id=new_id(), campaign_id=campaign.id, worker="zebra", idea="quagga idea")
+        )
+        client.update_trial(
+            TrialUpdate.make(id=new_id(), trial_id=trial.id, step="recorded", experiment_id=other.id)
+        )
+        note = client.add_note(NoteRequest.make(id=new_id(), project="zebra-lm", text="quagga remark"))
         client.log_artifact(
             VersionRequest.make(
                 id=new_id(),
@@ -192,6 +210,9 @@ def _fill(served: Served) -> dict[str, str]:
         "own_session": str(owner.session_id),
         "experiment_id": experiment.id,
         "other_id": other.id,
+        "campaign_id": campaign.id,
+        "trial_id": trial.id,
+        "note_id": note.id,
         "digest": digest,
         "run_id": run.id,
         "folder_id": folder.id,
@@ -279,6 +300,8 @@ def _request(row: Operation, values: Values) -> dict[str, Any]:
     own = {**values}
     if row.name == "end_own_session":
         own["session_id"] = values["own_session"]
+    if row.name == "move_campaign":
+        own["move"] = "pause"
     if row.name == "revoke_key":
         own["key_id"] = values["api_key_id"]
     path = row.path.replace(":path}", "}").format(**own)
@@ -309,6 +332,8 @@ def _everything(served: Served, theirs: Values) -> str:
                 client.list_experiments(project),
                 client.list_sessions(project),
                 client.list_notes(project),
+                client.get_campaign(theirs["campaign_id"]),
+                client.list_trials(theirs["campaign_id"]),
                 client.list_runs(RunQuery.make(project=project)),
                 client.list_folders(),
                 client.list_annotations(theirs["run_id"]),

@@ -22,6 +22,7 @@ PARTS = {
     "artifacts": base.Artifacts,
     "runs": base.Runs,
     "folders": base.Folders,
+    "campaigns": base.Campaigns,
 }
 OF_LEDGER = [row for row in OPERATIONS.values() if row.part in PARTS]
 # Written by hand on both sides: the request takes another form on the way, or the bytes go another way.
@@ -31,6 +32,7 @@ BY_HAND = {
     "artifacts": set(),
     "runs": {"ingest", "position", "compare", "history"},
     "folders": set(),
+    "campaigns": set(),
 }
 
 

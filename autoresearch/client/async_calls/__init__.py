@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from autoresearch.client.async_calls.blobs import AsyncBlobsCalls
+from autoresearch.client.async_calls.campaigns import AsyncCampaignsCalls
 from autoresearch.client.async_calls.folders import AsyncFoldersCalls
 from autoresearch.client.async_calls.hand import AsyncHandCalls
 from autoresearch.client.async_calls.people import AsyncPeopleCalls
@@ -21,5 +22,6 @@ class AsyncCalls(
     AsyncRunsCalls,
     AsyncPeopleCalls,
     AsyncFoldersCalls,
+    AsyncCampaignsCalls,
 ):
     """Every call of the API."""

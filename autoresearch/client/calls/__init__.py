@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from autoresearch.client.calls.blobs import BlobsCalls
+from autoresearch.client.calls.campaigns import CampaignsCalls
 from autoresearch.client.calls.folders import FoldersCalls
 from autoresearch.client.calls.hand import HandCalls
 from autoresearch.client.calls.people import PeopleCalls
@@ -13,5 +14,7 @@ from autoresearch.client.calls.things import ThingsCalls
 __all__ = ["Calls"]
 
 
-class Calls(HandCalls, BlobsCalls, ResearchCalls, ThingsCalls, RunsCalls, PeopleCalls, FoldersCalls):
+class Calls(
+    HandCalls, BlobsCalls, ResearchCalls, ThingsCalls, RunsCalls, PeopleCalls, FoldersCalls, CampaignsCalls
+):
     """Every call of the API."""

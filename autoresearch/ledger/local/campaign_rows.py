@@ -93,7 +93,7 @@ def begin(unit: Unit, request: CampaignRequest) -> Campaign:
     seq = unit.event("campaign.began", request.id, project=request.project, after=after)
     unit.rows.insert(
         campaign_schema.campaigns,
-        **request.model_dump(),
+        **{**request.model_dump(), "occurred_at": request.occurred_at or unit.now},
         **_nothing_yet(),
         number=number,
         seq=seq,

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from autoresearch.ledger.campaigns import Campaigns
-from autoresearch.ledger.local import campaign_rows, trials
+from autoresearch.ledger.local import campaign_rows, inbox, trials
 from autoresearch.records.base import Page
 from autoresearch.records.campaign import (
     Campaign,
@@ -104,6 +105,8 @@ class LocalCampaigns(Campaigns):
         with self._ledger.read() as unit:
             return trials.of_experiment(unit, experiment_id)
 
-    def deliver(self, campaign_id: str, trial_id: str) -> tuple[Note, ...]:
+    def deliver(
+        self, campaign_id: str, trial_id: str, *, notes: Sequence[str] | None = None
+    ) -> tuple[Note, ...]:
         with self._ledger.write() as unit:
-            return trials.deliver(unit, campaign_id, trial_id)
+            return inbox.deliver(unit, campaign_id, trial_id, notes)

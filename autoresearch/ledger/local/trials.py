@@ -1,4 +1,4 @@
-"""Trials of campaigns: claimed, moved forward, and given what people remarked."""
+"""Trials of campaigns: claimed, and moved forward."""
 
 from __future__ import annotations
 
@@ -7,19 +7,17 @@ from typing import Any
 import sqlalchemy as sa
 
 from autoresearch.errors import Conflict, Invalid, NotFound
-from autoresearch.ledger.local import campaign_rows, cursors, views
+from autoresearch.ledger.local import campaign_rows, cursors, inbox, views
 from autoresearch.ledger.local.unit import Unit
 from autoresearch.records.base import Page
 from autoresearch.records.campaign import Trial, TrialRequest, TrialUpdate
-from autoresearch.records.experiment import Note
 from autoresearch.research import campaigns as rules
 from autoresearch.research.keys import content_key
 from autoresearch.store import campaign_schema, schema
 from autoresearch.store.rows import Row
 
-__all__ = ["claim", "deliver", "listed", "of_experiment", "row_of", "update", "view"]
+__all__ = ["claim", "listed", "of_experiment", "row_of", "update", "view"]
 
-_AT_ONCE = 50
 _SUMMED = ("seconds", "input_tokens", "output_tokens", "cost")
 _UNKNOWN = (
     "experiment_id",
@@ -34,7 +32,7 @@ _UNKNOWN = (
     *_SUMMED,
     "delivered_at",
 )
-_c, _t, _g = campaign_schema.campaigns.c, campaign_schema.trials.c, campaign_schema.deliveries.c
+_c, _t = campaign_schema.campaigns.c, campaign_schema.trials.c
 _ORGANIZATION = sa.bindparam("organization", type_=sa.String())
 _ABOUT_TO_RECORD = (
     sa.select(sa.func.count().label("n"))
@@ -50,31 +48,6 @@ _ABOUT_TO_RECORD = (
             _c.held_until > sa.bindparam("now", type_=_c.held_until.type),
         ),
     )
-)
-_UNDELIVERED = (
-    sa.select(schema.notes)
-    .where(
-        schema.notes.c.organization == _ORGANIZATION,
-        schema.notes.c.project == sa.bindparam("project"),
-        schema.notes.c.seq > sa.bindparam("began"),
-        schema.notes.c.actor["kind"].as_string() == "human",
-        ~sa.exists().where(
-            _g.organization == schema.notes.c.organization,
-            _g.campaign_id == sa.bindparam("campaign_id"),
-            _g.note_id == schema.notes.c.id,
-        ),
-    )
-    .order_by(schema.notes.c.seq)
-    .limit(_AT_ONCE)
-)
-_DELIVERED = (
-    sa.select(schema.notes)
-    .join(
-        campaign_schema.deliveries,
-        sa.and_(_g.organization == schema.notes.c.organization, _g.note_id == schema.notes.c.id),
-    )
-    .where(schema.notes.c.organization == _ORGANIZATION, _g.trial_id == sa.bindparam("trial_id"))
-    .order_by(schema.notes.c.seq)
 )
 
 
@@ -101,21 +74,18 @@ def view(row: Row) -> Trial:
 
 def claim(unit: Unit, request: TrialRequest) -> Trial:
     """Begin a trial, or answer the one that the same request began."""
-    content = content_key(request.model_dump(mode="json"))
+    # Who claims it and when may be told otherwise when it is told again later.
+    content = content_key(request.model_dump(mode="json", exclude={"holder", "started_at"}))
     seen = unit.repeated(campaign_schema.trials, request.id, content, "trial")
     if seen is not None:
         return view(seen)
     campaign = campaign_rows.row_of(unit, request.campaign_id)
-    _require_running(campaign)
-    campaign_rows.require_lease(unit, campaign, request.holder)
-    _require_budget(unit, campaign)
-    _require_new_idea(unit, campaign, request.idea)
     if request.parent_id is not None:
         _require_experiment(unit, request.parent_id, campaign["project"])
+    if request.started_at is None:
+        _require_room(unit, campaign, request)
     number = 0
-    if request.baseline:
-        _require_no_baseline(unit, campaign)
-    else:
+    if not request.baseline:
         unit.rows.add(campaign_schema.campaigns, {"id": campaign["id"]}, trials=1)
         number = campaign["trials"] + 1
     after = {"campaign": campaign["number"], "number": number, "worker": request.worker, "idea": request.idea}
@@ -123,7 +93,7 @@ def claim(unit: Unit, request: TrialRequest) -> Trial:
     unit.rows.insert(
         campaign_schema.trials,
         **dict.fromkeys(_UNKNOWN),
-        **request.model_dump(exclude={"baseline", "holder"}),
+        **request.model_dump(exclude={"baseline", "holder", "started_at"}),
         project=campaign["project"],
         number=number,
         seq=seq,
@@ -134,10 +104,20 @@ def claim(unit: Unit, request: TrialRequest) -> Trial:
         agent=campaign["agent"],
         samples=[],
         content=content,
-        started_at=unit.now,
+        started_at=request.started_at or unit.now,
         updated_at=unit.now,
     )
     return view(row_of(unit, request.id))
+
+
+def _require_room(unit: Unit, campaign: Row, request: TrialRequest) -> None:
+    """Nothing stands against one more trial."""
+    _require_running(campaign)
+    campaign_rows.require_lease(unit, campaign, request.holder)
+    _require_budget(unit, campaign)
+    _require_new_idea(unit, campaign, request.idea)
+    if request.baseline:
+        _require_no_baseline(unit, campaign)
 
 
 def _require_running(campaign: Row) -> None:
@@ -208,7 +188,7 @@ def _require_experiment(unit: Unit, experiment_id: str, project: str) -> None:
 
 def update(unit: Unit, request: TrialUpdate) -> Trial:
     """Move a trial forward, once for each update; digests were found to be stored."""
-    content = content_key(request.model_dump(mode="json"))
+    content = content_key(request.model_dump(mode="json", exclude={"holder"}))
     if unit.repeated(campaign_schema.trial_updates, request.id, content, "update") is not None:
         return view(row_of(unit, request.trial_id))
     row = row_of(unit, request.trial_id)
@@ -235,15 +215,22 @@ def update(unit: Unit, request: TrialUpdate) -> Trial:
         recorded_at=unit.now,
     )
     _sum(unit, campaign, row, request)
+    _tell(unit, campaign, row, request)
+    if request.outcome in rules.UNANSWERED and (row["experiment_id"] or request.experiment_id) is None:
+        inbox.take_back(unit, row["id"])
+    return view(row_of(unit, row["id"]))
+
+
+def _tell(unit: Unit, campaign: Row, row: Row, request: TrialUpdate) -> None:
     moved = {"campaign": campaign["number"], "number": row["number"]}
+    said = {name: getattr(request, name) for name in ("step", "outcome", "experiment_id")}
     unit.event(
         "trial.updated",
         row["id"],
         project=row["project"],
         before={**moved, "step": row["step"]},
-        after={**moved, "step": request.step, "outcome": request.outcome},
+        after={**moved, **said},
     )
-    return view(row_of(unit, row["id"]))
 
 
 def _require_what_the_step_says(row: Row, request: TrialUpdate) -> None:
@@ -315,25 +302,3 @@ def of_experiment(unit: Unit, experiment_id: str) -> Trial | None:
     unit.experiment(experiment_id)
     linked = unit.rows.one(campaign_schema.trial_experiments, experiment_id=experiment_id)
     return None if linked is None else view(row_of(unit, linked["trial_id"]))
-
-
-def deliver(unit: Unit, campaign_id: str, trial_id: str) -> tuple[Note, ...]:
-    """Give a trial the remarks that nobody was given, or those that it was given before."""
-    campaign = campaign_rows.row_of(unit, campaign_id)
-    trial = row_of(unit, trial_id)
-    if trial["campaign_id"] != campaign_id:
-        raise NotFound(
-            f"Trial {trial_id!r} is not of campaign {campaign['number']}.",
-            hint="Give a trial of the campaign.",
-        )
-    # Also one that was given nothing: a second call must not take what the first did not see.
-    if trial["delivered_at"] is None:
-        unit.rows.update(campaign_schema.trials, {"id": trial_id}, delivered_at=unit.now)
-        where = {"project": campaign["project"], "began": campaign["seq"], "campaign_id": campaign_id}
-        notes = unit.rows.run(_UNDELIVERED, **where)
-        given = {"campaign_id": campaign_id, "trial_id": trial_id, "recorded_at": unit.now}
-        unit.rows.insert_all(
-            campaign_schema.deliveries,
-            ({**given, "note_id": note["id"], "seq": note["seq"]} for note in notes),
-        )
-    return views.notes(unit, unit.rows.run(_DELIVERED, trial_id=trial_id))

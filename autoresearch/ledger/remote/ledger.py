@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 from autoresearch.briefs.facts import Facts
 from autoresearch.client.synchronous import Client
 from autoresearch.errors import Forbidden
-from autoresearch.ledger.base import Artifacts, Folders, Ledger, Memory, Research, Runs, Snapshots
+from autoresearch.ledger.base import Artifacts, Campaigns, Folders, Ledger, Memory, Research, Runs, Snapshots
 from autoresearch.ledger.local.ingest import check
 from autoresearch.ledger.remote.objects import RemoteObjects
 from autoresearch.ledger.remote.parts import over_http, raised_here
@@ -39,6 +39,7 @@ _Memory: Any = over_http(Memory, "memory")
 _Artifacts: Any = over_http(Artifacts, "artifacts")
 _Runs: Any = over_http(Runs, "runs")
 _Folders: Any = over_http(Folders, "folders")
+_Campaigns: Any = over_http(Campaigns, "campaigns")
 
 
 class RemoteResearch(_Research):  # type: ignore[misc]
@@ -169,6 +170,7 @@ class RemoteLedger(Ledger):
         self.snapshots = RemoteSnapshots(client, objects)
         self.runs = RemoteRuns(client.call)
         self.folders = _Folders(client.call)
+        self.campaigns = _Campaigns(client.call)
 
     def close(self) -> None:
         """Close the connections."""

@@ -16,17 +16,20 @@ from autoresearch.ledger.synced import saying
 from autoresearch.ledger.synced.mirror import Mirror
 from autoresearch.ledger.synced.naming import blobs_of, renamed
 from autoresearch.ledger.synced.outbox import Change, Outbox
+from autoresearch.ledger.synced.telling import told_later
 from autoresearch.protocol.statuses import error_of
 
 __all__ = ["Courier", "is_away"]
 
 _MOST_TRIES = 5
-_WITHOUT_ID = frozenset({"move_ref", "move_session", "open_segment"})
+_WITHOUT_ID = frozenset({"move", "move_ref", "move_session", "open_segment"})
 _TURN_SECONDS = 15.0
 
 
 def is_away(error: AutoresearchError) -> bool:
     """Whether an error says that the server is not there or cannot now, and nothing about what was asked."""
+    if error.details.get("reason") == "lease":
+        return False
     return error.retryable or type(error) is AutoresearchError or error.code == "client"
 
 
@@ -97,6 +100,8 @@ class Courier:
     def _deliver(self, change: Change) -> None:
         try:
             arguments = renamed(saying.understood(change.said), change.trees, self.outbox.number_of)
+            if change.mirrored:
+                arguments = told_later(change, arguments, self._mirror.ledger)
             answer = self._called(change, arguments)
         except Unauthorized:
             raise

@@ -19,6 +19,7 @@ from autoresearch.ledger.synced.mirror import Mirror
 from autoresearch.ledger.synced.naming import provisional
 from autoresearch.ledger.synced.objects import MirroredObjects
 from autoresearch.ledger.synced.outbox import Outbox
+from autoresearch.records.campaign import Campaign
 from autoresearch.records.experiment import Actor
 from autoresearch.records.frontier import Frontier
 from autoresearch.records.goal import Project
@@ -81,6 +82,7 @@ class SyncedLedger(Ledger):
         self.snapshots = _SyncedSnapshots(self)
         self.runs = _Runs(self)
         self.folders = remote.folders
+        self.campaigns = _Campaigns(self)
 
     def close(self) -> None:
         """Let go of files and connections; what waits goes on waiting."""
@@ -141,7 +143,7 @@ class SyncedLedger(Ledger):
         """Look something up: on the server, else on this machine."""
         answer = self.there(lambda remote: getattr(getattr(remote, part), call)(**arguments))
         if answer is not _NOTHING:
-            self._learn(answer)
+            self.learn(answer)
             return answer
         try:
             return getattr(getattr(self.local, part), call)(**arguments)
@@ -164,7 +166,8 @@ class SyncedLedger(Ledger):
         self.trouble = None
         return answer
 
-    def _learn(self, answer: Any) -> None:
+    def learn(self, answer: Any) -> None:
+        """Let the ledger of this machine follow what the server answered."""
         if isinstance(answer, Project):
             self._mirror.seed(answer, self.remote)
         elif isinstance(answer, Frontier):
@@ -236,7 +239,37 @@ def _passed_on(call: str) -> Callable[..., Any]:
 _Research = _part("research")
 _Memory = _part("memory")
 _Artifacts = _part("artifacts")
+_Told: Any = _part("campaigns")
 _Runs = _class(Runs, {call: _passed_on(call) for call in sorted(Runs.__abstractmethods__)})
+
+
+class _Campaigns(_Told):  # type: ignore[misc]
+    """Campaigns: told as everything else is. A lease is not: it means something while it lasts, and is not sent later."""
+
+    def hold(self, campaign_id: str, holder: str, seconds: float) -> Campaign:
+        there = self._ledger.there(lambda remote: remote.campaigns.hold(campaign_id, holder, seconds))
+        if there is _NOTHING:
+            return self._here("hold", campaign_id, holder, seconds)
+        self._ledger.learn(there)
+        # Another process of this machine must not take it when the server goes away next.
+        with contextlib.suppress(AutoresearchError):
+            self._ledger.local.campaigns.hold(campaign_id, holder, seconds)
+        return Campaign.model_validate(there)
+
+    def release(self, campaign_id: str, holder: str) -> Campaign:
+        there = self._ledger.there(lambda remote: remote.campaigns.release(campaign_id, holder))
+        if there is _NOTHING:
+            return self._here("release", campaign_id, holder)
+        with contextlib.suppress(AutoresearchError):
+            self._ledger.local.campaigns.release(campaign_id, holder)
+        return Campaign.model_validate(there)
+
+    def _here(self, call: str, *args: Any) -> Campaign:
+        try:
+            found: Campaign = getattr(self._ledger.local.campaigns, call)(*args)
+        except AutoresearchError as error:
+            raise _offline(error) from None
+        return found
 
 
 class _SyncedSnapshots(Snapshots):

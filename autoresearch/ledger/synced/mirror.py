@@ -10,8 +10,10 @@ from autoresearch.ledger.base import Ledger
 from autoresearch.ledger.local.ledger import LocalLedger
 from autoresearch.ledger.synced import renumbering
 from autoresearch.ledger.synced.outbox import Change, Outbox
+from autoresearch.ledger.synced.telling import as_answered, moves_to
 from autoresearch.records.artifact import Version
 from autoresearch.records.base import Page
+from autoresearch.records.campaign import Campaign, Trial
 from autoresearch.records.experiment import (
     DecisionRequest,
     Experiment,
@@ -46,8 +48,9 @@ class Mirror:
     def follow(self, change: Change, arguments: dict[str, Any], answer: Any) -> None:
         """Do what the server did, and take its numbers."""
         if not change.mirrored:
-            with contextlib.suppress(AutoresearchError):
-                getattr(getattr(self.ledger, change.part), change.call)(**arguments)
+            for step in as_answered(change, arguments, answer):
+                with contextlib.suppress(AutoresearchError):
+                    getattr(getattr(self.ledger, change.part), change.call)(**step)
             self._outbox.mirrored(change)
         self.saw(answer)
 
@@ -58,6 +61,11 @@ class Mirror:
                 self._number(renumbering.experiment, answer.id, answer.number)
             elif isinstance(answer, Session):
                 self._number(renumbering.session, answer.id, answer.number)
+            elif isinstance(answer, Campaign):
+                self._number(renumbering.campaign, answer.id, answer.number)
+                self._state(answer)
+            elif isinstance(answer, Trial):
+                self._number(renumbering.trial, answer.id, answer.number)
             elif isinstance(answer, Version):
                 with self.ledger.write() as unit:
                     renumbering.version(unit, answer.artifact, answer.tree, answer.number)
@@ -87,6 +95,13 @@ class Mirror:
                 return
         with self.ledger.write() as unit:
             renumber(unit, identity, number)
+
+    def _state(self, there: Campaign) -> None:
+        """Others pause and stop a campaign too."""
+        mine = self.ledger.campaigns.campaign(there.id)
+        if (mine.state, mine.stop) != (there.state, there.stop):
+            for move in moves_to(mine, there):
+                self.ledger.campaigns.move(there.id, **move)
 
     def _goal(self, project: Project) -> None:
         research = self.ledger.research

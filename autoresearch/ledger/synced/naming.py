@@ -8,13 +8,14 @@ from typing import Any
 from autoresearch.errors import AutoresearchError
 from autoresearch.ledger.local.ledger import LocalLedger
 from autoresearch.records.artifact import RefRequest, VersionRequest, version_number
+from autoresearch.records.campaign import TrialUpdate
 from autoresearch.records.experiment import ExperimentRequest
 
 __all__ = ["blobs_of", "provisional", "renamed"]
 
 
 def blobs_of(arguments: Mapping[str, Any], mirror: LocalLedger) -> set[str]:
-    """Digests of everything that a change's record names: the patch, the manifest and every file of it."""
+    """Digests of all that a change's record names: the patch, the manifest and every file of it, the texts of a trial."""
     found: set[str] = set()
     alone = arguments.get("tree")
     for request in _requests(arguments.values()):
@@ -22,6 +23,8 @@ def blobs_of(arguments: Mapping[str, Any], mirror: LocalLedger) -> set[str]:
             found.add(request.diff.digest)
         if isinstance(request, ExperimentRequest | VersionRequest) and request.tree is not None:
             found |= _of_tree(request.tree, mirror)
+        if isinstance(request, TrialUpdate):
+            found.update(filter(None, (request.prompt, request.context, request.transcript)))
     return found | (_of_tree(alone, mirror) if isinstance(alone, str) else set())
 
 

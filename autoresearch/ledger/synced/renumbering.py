@@ -6,9 +6,9 @@ from typing import Any
 
 from autoresearch.ledger.local.unit import Unit
 from autoresearch.records.goal import Project
-from autoresearch.store import schema
+from autoresearch.store import campaign_schema, schema
 
-__all__ = ["counters", "experiment", "session", "version"]
+__all__ = ["campaign", "counters", "experiment", "session", "trial", "version"]
 
 
 def experiment(unit: Unit, identity: str, number: int, *, dry: bool = False) -> bool:
@@ -19,6 +19,35 @@ def experiment(unit: Unit, identity: str, number: int, *, dry: bool = False) -> 
 def session(unit: Unit, identity: str, number: int, *, dry: bool = False) -> bool:
     """The same for a session."""
     return _renumbered(unit, schema.sessions, "sessions", identity, number, dry=dry)
+
+
+def campaign(unit: Unit, identity: str, number: int, *, dry: bool = False) -> bool:
+    """The same for a campaign."""
+    table = campaign_schema.campaigns
+    row = unit.rows.one(table, id=identity)
+    if row is None or row["number"] == number:
+        return False
+    if not dry:
+        taken = unit.rows.one(table, project=row["project"], number=number)
+        if taken is not None:
+            last = unit.rows.list(table, order="number", descending=True, limit=1, project=row["project"])
+            top = max(int(last[0]["number"]), number) + 1
+            unit.rows.update(table, {"id": taken["id"]}, number=top)
+        unit.rows.update(table, {"id": identity}, number=number)
+    return True
+
+
+def trial(unit: Unit, identity: str, number: int, *, dry: bool = False) -> bool:
+    """The same for a trial; new ones are counted behind it."""
+    row = unit.rows.one(campaign_schema.trials, id=identity)
+    if row is None or row["number"] == number:
+        return False
+    if not dry:
+        unit.rows.update(campaign_schema.trials, {"id": identity}, number=number)
+        claimed = unit.rows.must(campaign_schema.campaigns, id=row["campaign_id"])["trials"]
+        counted = {"trials": max(int(claimed), number)}
+        unit.rows.update(campaign_schema.campaigns, {"id": row["campaign_id"]}, **counted)
+    return True
 
 
 def version(unit: Unit, artifact: str, tree: str, number: int) -> None:

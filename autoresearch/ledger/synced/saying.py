@@ -13,6 +13,7 @@ from pydantic import BaseModel, TypeAdapter
 from autoresearch.errors import StoreCorrupt
 from autoresearch.ledger import base
 from autoresearch.records.artifact import RefRequest, VersionRequest
+from autoresearch.records.campaign import CampaignRequest, TrialRequest, TrialUpdate
 from autoresearch.records.experiment import DecisionRequest, ExperimentRequest, NoteRequest, SessionRequest
 from autoresearch.records.goal import GoalRequest, ProjectRequest, SegmentRequest
 
@@ -22,6 +23,7 @@ PARTS: Mapping[str, type] = {
     "research": base.Research,
     "memory": base.Memory,
     "artifacts": base.Artifacts,
+    "campaigns": base.Campaigns,
 }
 """The parts of a ledger that work without the server."""
 
@@ -41,12 +43,14 @@ WRITES: Mapping[str, frozenset[str]] = {
     ),
     "memory": frozenset({"add_note"}),
     "artifacts": frozenset({"log", "move_ref"}),
+    "campaigns": frozenset({"begin", "claim", "deliver", "move", "update"}),
 }
-"""Their operations that change something; all others only read."""
+"""Their operations that change something and wait to be sent; all others are asked and forgotten."""
 
 _MODELS: Mapping[str, type[BaseModel]] = {
     kind.__name__: kind
     for kind in (
+        CampaignRequest,
         DecisionRequest,
         ExperimentRequest,
         GoalRequest,
@@ -55,6 +59,8 @@ _MODELS: Mapping[str, type[BaseModel]] = {
         RefRequest,
         SegmentRequest,
         SessionRequest,
+        TrialRequest,
+        TrialUpdate,
         VersionRequest,
     )
 }
