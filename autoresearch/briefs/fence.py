@@ -3,7 +3,7 @@
 Notes, reasons, names and logs come from people, agents and programs. In a brief they stand in one of two forms:
 
 - a quotation: one line, a JSON string, so that nothing inside can end it, start a heading or speak for another role;
-- a log: every line behind ``"| "``.
+- a log or a patch: every line behind ``"| "``.
 
 What cannot be seen is removed before: terminal sequences, control characters, bidirectional marks, zero-width and
 tag characters. A ``<`` that opens a tag becomes U+2039, which looks like
@@ -17,7 +17,7 @@ import re
 import unicodedata
 from functools import lru_cache
 
-__all__ = ["clean", "cut", "log_lines", "quote"]
+__all__ = ["block", "clean", "cut", "log_lines", "quote"]
 
 _ESCAPES = re.compile(
     r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"  # colours, cursor
@@ -87,6 +87,22 @@ def log_lines(text: str, *, lines: int, width: int) -> tuple[str, ...]:
         if len(found) >= lines:
             break
     return tuple(reversed(found))
+
+
+def block(text: str) -> str:
+    """Text of several lines, a patch or code: every line behind ``"| "``, its spaces and tabs kept, all else cleaned."""
+    return "\n".join("| " + _line(line.removesuffix("\r")) for line in text.split("\n"))
+
+
+def _line(text: str) -> str:
+    text, more = text[:_READ], len(text) > _READ
+    if not (text.isascii() and text.isprintable()):
+        # A carriage return would let what follows it overwrite the mark at the beginning of the line.
+        parts = _ESCAPES.sub("", text).split("\t")
+        text = _STACKED.sub(
+            r"\1", unicodedata.normalize("NFC", "\t".join(p.translate(_visible) for p in parts))
+        )
+    return _TAG.sub("\u2039", text) + ("…" if more else "")
 
 
 @lru_cache(maxsize=2048)

@@ -43,6 +43,9 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "artifacts": ("things", "List, show, get and log artifacts."),
         "promote": ("things", "Point a ref of an artifact at a version."),
     },
+    "Agents": {
+        "mcp": ("mcp_serving", "Serve the tools of this folder to a coding agent."),
+    },
     "Server": {
         "serve": ("serving", "Serve the store to a team, until Ctrl-C or SIGTERM."),
         "login": ("signing", "Store a key for a server on this machine, once the server has taken it."),

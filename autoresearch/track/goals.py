@@ -8,6 +8,7 @@ from typing import Any
 from autoresearch.errors import NotFound, UsageError
 from autoresearch.records.goal import Budget, Goal, GoalRequest, parse_constraint
 from autoresearch.track.project_file import FILE_NAME, differences
+from autoresearch.track.viewing import ProjectView
 from autoresearch.track.workspace import Workspace
 
 __all__ = ["change_goal", "disagreement", "present_goal"]
@@ -15,7 +16,7 @@ __all__ = ["change_goal", "disagreement", "present_goal"]
 _BUDGET = frozenset(Budget.model_fields)
 
 
-def present_goal(workspace: Workspace) -> Goal | None:
+def present_goal(workspace: ProjectView) -> Goal | None:
     """The goal of the project, or None while there is none."""
     try:
         return workspace.project.goal
@@ -32,7 +33,7 @@ def disagreement(workspace: Workspace) -> tuple[str, ...]:
     return (f"{FILE_NAME} says {'; '.join(parts)}: `autoresearch init --adopt` takes the file's.",)
 
 
-def change_goal(workspace: Workspace, changes: Mapping[str, Any]) -> Goal:
+def change_goal(workspace: ProjectView, changes: Mapping[str, Any]) -> Goal:
     """Set what is given, and keep the rest of the goal as long as the metric stays.
 
     A project without a goal takes that of ``autoresearch.toml`` first.

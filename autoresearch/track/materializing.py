@@ -8,6 +8,7 @@ from autoresearch.capture.checkout import TreeDiff, tree_diff
 from autoresearch.errors import Conflict
 from autoresearch.records.experiment import Experiment
 from autoresearch.records.tree import Tree
+from autoresearch.track.viewing import ProjectView
 from autoresearch.track.workspace import Workspace
 
 __all__ = ["compare_code", "write_code"]
@@ -44,7 +45,7 @@ def write_code(workspace: Workspace, experiment: Experiment, destination: Path) 
     return apply_patch(workspace.path, experiment.commit, patch, destination)
 
 
-def compare_code(workspace: Workspace, first: Experiment, second: Experiment) -> TreeDiff:
+def compare_code(workspace: ProjectView, first: Experiment, second: Experiment) -> TreeDiff:
     """What differs between the snapshots of two experiments.
 
     Raises:
@@ -54,7 +55,7 @@ def compare_code(workspace: Workspace, first: Experiment, second: Experiment) ->
     return tree_diff(_tree(workspace, first), _tree(workspace, second), workspace.ledger.objects)
 
 
-def _tree(workspace: Workspace, experiment: Experiment) -> Tree:
+def _tree(workspace: ProjectView, experiment: Experiment) -> Tree:
     if experiment.tree is None:
         raise Conflict(
             f"Experiment {experiment.number} has no snapshot to compare.",

@@ -5,12 +5,12 @@ from __future__ import annotations
 from autoresearch.errors import Conflict, NotFound
 from autoresearch.ledger.base import every
 from autoresearch.records.experiment import Session
-from autoresearch.track.workspace import Workspace
+from autoresearch.track.viewing import ProjectView
 
 __all__ = ["find_session", "sessions"]
 
 
-def sessions(workspace: Workspace) -> tuple[Session, ...]:
+def sessions(workspace: ProjectView) -> tuple[Session, ...]:
     """All sessions of the project in order of number.
 
     Raises:
@@ -20,7 +20,7 @@ def sessions(workspace: Workspace) -> tuple[Session, ...]:
     return tuple(every(lambda cursor: research.sessions(workspace.name, limit=1000, cursor=cursor)))
 
 
-def find_session(workspace: Workspace, text: str | None) -> Session:
+def find_session(workspace: ProjectView, text: str | None) -> Session:
     """The session meant by a number, a tag or an id; None means the active one.
 
     Raises:

@@ -1,0 +1,102 @@
+"""The official client on a server of ours: in this process, over standard input and output, over HTTP; both eras."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import anyio
+from mcp import Client, StdioServerParameters
+from mcp_types import CallToolResult, Implementation, TextContent
+
+from autoresearch.mcp_server.making import make_server
+from autoresearch.mcp_server.target import FolderBackend
+from autoresearch.track.workspace import Workspace
+
+__all__ = ["ERAS", "Asking", "Said", "in_process", "over_stdio", "run"]
+
+ERAS = ("auto", "legacy")
+"""The era that both sides prefer, and the one with a handshake."""
+
+PATIENCE = 60.0
+_Answer = TypeVar("_Answer")
+
+
+@dataclass(frozen=True)
+class Said:
+    """What one call answered."""
+
+    result: CallToolResult
+
+    @property
+    def text(self) -> str:
+        (only,) = self.result.content
+        assert isinstance(only, TextContent)
+        return only.text
+
+    @property
+    def data(self) -> Any:
+        return self.result.structured_content
+
+    @property
+    def refused(self) -> bool:
+        return bool(self.result.is_error)
+
+    def __getitem__(self, key: str) -> Any:
+        assert not self.refused, self.text
+        return self.data[key]
+
+
+class Asking:
+    """A client that is connected."""
+
+    def __init__(self, client: Client) -> None:
+        self.client = client
+
+    async def __call__(self, tool: str, /, **arguments: Any) -> Said:
+        return Said(await self.client.call_tool(tool, arguments))
+
+
+def run(work: Callable[[], Awaitable[_Answer]]) -> _Answer:
+    """Run async work, for a bounded time."""
+
+    async def bounded() -> _Answer:
+        with anyio.fail_after(PATIENCE):
+            return await work()
+
+    return anyio.run(bounded)
+
+
+_IDENTITY = Implementation(name="tester", version="1")
+
+
+@asynccontextmanager
+async def in_process(folder: Path, mode: str = "auto") -> AsyncIterator[Asking]:
+    """A client in this process on the server of a folder."""
+    backend = FolderBackend(lambda actor: Workspace.open(folder, actor=actor))
+    server = make_server(lambda _ctx: backend, folder=True)
+    try:
+        async with Client(server, mode=mode, raise_exceptions=True, client_info=_IDENTITY) as client:
+            yield Asking(client)
+    finally:
+        backend.close()
+
+
+@asynccontextmanager
+async def over_stdio(
+    folder: Path, mode: str = "auto", environment: Mapping[str, str] | None = None
+) -> AsyncIterator[Asking]:
+    """A client on a server of its own process, as agents start it."""
+    parameters = StdioServerParameters(
+        command=sys.executable,
+        args=["-m", "autoresearch", "mcp"],
+        cwd=folder,
+        env={**os.environ, **(environment or {})},
+    )
+    async with Client(parameters, mode=mode, client_info=_IDENTITY) as client:
+        yield Asking(client)
