@@ -11,7 +11,7 @@ import httpx
 from autoresearch.client.async_calls import AsyncCalls
 from autoresearch.client.credentials import Credentials, credentials_of
 from autoresearch.client.errors import RequestError
-from autoresearch.client.introducing import bearing, headers_of
+from autoresearch.client.introducing import acting, bearing, headers_of
 from autoresearch.client.keys import wanted_key
 from autoresearch.client.retrying import Reply, Retries, answer_of, unreachable
 from autoresearch.client.tokens import Tokens
@@ -140,7 +140,7 @@ class AsyncClient(AsyncCalls):
         Raises:
             RequestError: There was no answer, or one that says to try again each time.
         """
-        said = dict(headers or {})
+        said = {**acting(), **(headers or {})}
         if request.content is not None:
             said["Content-Type"] = request.media_type
         if request.method in {"POST", "PATCH"}:

@@ -139,6 +139,25 @@ def test_an_outage_is_noted_and_what_was_done_meanwhile_arrives(
     assert command("status").err == ""
 
 
+def test_what_an_agent_or_a_person_did_offline_is_theirs_whoever_sends_it(
+    network: Network, command: Command, server: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ar.goal(metric="loss", lower_is_better=True)
+    network.down()
+    with monkeypatch.context() as agent:
+        agent.setenv("AI_AGENT", "codex")
+        command("experiment", "--note", "of an agent")
+    command("experiment", "--note", "of a person")
+    network.up()
+    monkeypatch.setenv("AI_AGENT", "gemini")
+    command("sync")
+    found = far(server).research.experiments("p").items
+    assert [(each.note, each.actor.name, each.actor.kind) for each in found] == [
+        ("of an agent", "codex for ada", "agent"),
+        ("of a person", "ada", "human"),
+    ]
+
+
 def test_a_run_of_an_experiment_that_was_recorded_offline_finds_it_on_the_server(
     network: Network, server: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:

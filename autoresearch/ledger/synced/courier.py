@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from autoresearch.client.introducing import made_by
 from autoresearch.errors import AutoresearchError, Conflict, Unauthorized, Unavailable
 from autoresearch.ledger.base import Ledger
 from autoresearch.ledger.pushing import push
@@ -125,5 +126,6 @@ class Courier:
         mirror = self._mirror.ledger
         push(mirror.objects, self._remote.objects, blobs_of(arguments, mirror))
         # What has an id is known by it; a key that a killed server still holds would only keep it waiting.
-        with self._keyed(change.key) if change.call in _WITHOUT_ID else contextlib.nullcontext():
+        keyed = self._keyed(change.key) if change.call in _WITHOUT_ID else contextlib.nullcontext()
+        with keyed, made_by(change.agent):
             return getattr(getattr(self._remote, change.part), change.call)(**arguments)

@@ -24,6 +24,7 @@ from autoresearch.records.experiment import Actor
 from autoresearch.records.frontier import Frontier
 from autoresearch.records.goal import Project
 from autoresearch.records.tree import Tree
+from autoresearch.settings import detect_agent
 from autoresearch.store.sqlite import Database
 
 __all__ = ["SyncedLedger"]
@@ -118,7 +119,8 @@ class SyncedLedger(Ledger):
 
     def changed(self, part: str, call: str, arguments: dict[str, Any]) -> Any:
         """Make a change: kept, sent, and answered by the server or by this machine."""
-        change = self.outbox.add(part, call, saying.said(arguments), provisional(arguments, self.local))
+        trees = provisional(arguments, self.local)
+        change = self.outbox.add(part, call, saying.said(arguments), trees, agent=detect_agent())
         try:
             if self._clock() >= self._until:
                 answer = self.courier.send(change, seconds=_SECONDS)

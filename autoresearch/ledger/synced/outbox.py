@@ -36,7 +36,8 @@ CREATE TABLE IF NOT EXISTS changes (
     state TEXT NOT NULL,
     mirrored INTEGER NOT NULL,
     tries INTEGER NOT NULL,
-    outcome TEXT
+    outcome TEXT,
+    agent TEXT
 );
 CREATE INDEX IF NOT EXISTS changes_by_state ON changes (state, place);
 CREATE TABLE IF NOT EXISTS numbers (
@@ -67,6 +68,7 @@ class Change:
         mirrored: Whether the ledger of this machine has it.
         tries: How often the server answered with a fault of its own.
         outcome: What the server said: an answer, or an error's envelope.
+        agent: The coding agent that made it; None for a person.
     """
 
     place: int
@@ -80,6 +82,7 @@ class Change:
     mirrored: bool
     tries: int
     outcome: str | None
+    agent: str | None
 
     def __str__(self) -> str:
         return f"{self.part}.{self.call} of {time.strftime('%Y-%m-%d %H:%M:%S', time.gmtime(self.at))} UTC"
@@ -103,13 +106,21 @@ class Outbox:
         self._process = os.getpid()
         self._lock = threading.RLock()
 
-    def add(self, part: str, call: str, said: str, trees: Mapping[str, str] | None = None) -> Change:
+    def add(
+        self,
+        part: str,
+        call: str,
+        said: str,
+        trees: Mapping[str, str] | None = None,
+        *,
+        agent: str | None = None,
+    ) -> Change:
         """Keep a change; it is durable when this returns."""
-        values = (new_id(), part, call, said, json.dumps(dict(trees or {})), time.time())
+        values = (new_id(), part, call, said, json.dumps(dict(trees or {})), time.time(), agent)
         with self._open() as connection:
             place = connection.execute(
-                "INSERT INTO changes (key, part, call, said, trees, at, state, mirrored, tries) "
-                "VALUES (?, ?, ?, ?, ?, ?, 'waiting', 0, 0)",
+                "INSERT INTO changes (key, part, call, said, trees, at, agent, state, mirrored, tries) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, 'waiting', 0, 0)",
                 values,
             ).lastrowid
         found = self.change(int(place or 0))
@@ -226,7 +237,7 @@ class Outbox:
             return []
         with self._open() as connection:
             rows = connection.execute(
-                "SELECT place, key, part, call, said, trees, at, state, mirrored, tries, outcome "  # noqa: S608  constants
+                "SELECT place, key, part, call, said, trees, at, state, mirrored, tries, outcome, agent "  # noqa: S608  constants
                 f"FROM changes WHERE {where}",
                 values,
             ).fetchall()
@@ -271,6 +282,9 @@ class Outbox:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
             connection.executescript(_TABLES)
+            columns = {row[1] for row in connection.execute("PRAGMA table_info(changes)")}
+            if "agent" not in columns:  # an outbox that an earlier version began
+                connection.execute("ALTER TABLE changes ADD COLUMN agent TEXT")
         except BaseException:
             connection.close()
             raise
@@ -289,8 +303,10 @@ def _change(  # noqa: PLR0917  a row
     mirrored: int,
     tries: int,
     outcome: str | None,
+    agent: str | None,
 ) -> Change:
-    return Change(place, key, part, call, said, json.loads(trees), at, state, bool(mirrored), tries, outcome)
+    named = json.loads(trees)
+    return Change(place, key, part, call, said, named, at, state, bool(mirrored), tries, outcome, agent)
 
 
 def _locked(descriptor: int, until: float) -> bool:
