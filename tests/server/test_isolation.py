@@ -32,6 +32,7 @@ from autoresearch.records.tree import Tree, TreeEntry
 from autoresearch.series.batch import Batch
 from autoresearch.server.app import make_app
 from autoresearch.server.documented import Documented
+from tests.postgres_server import empty_database
 from tests.run_batches import rows
 from tests.server.browsers import GOOD, Browser
 from tests.serving import Served, in_process, key_of
@@ -258,9 +259,10 @@ def _is_id(text: str) -> bool:
         return False
 
 
-@pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    with in_process(tmp_path_factory.mktemp("isolation") / "served") as made:
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def served(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    database = None if request.param == "sqlite" else empty_database()
+    with in_process(tmp_path_factory.mktemp("isolation") / "served", database=database) as made:
         made.state.access.passwords = Passwords(memory_kib=8, passes=1)
         yield made
 
