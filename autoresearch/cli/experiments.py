@@ -10,14 +10,27 @@ from typing import TYPE_CHECKING
 from autoresearch.cli.answer import Answer, Block, Cell, Column, Facts, Quoted, Table, shown
 
 if TYPE_CHECKING:
+    from autoresearch.records.campaign import Trial
     from autoresearch.records.experiment import Decision, Experiment
     from autoresearch.records.frontier import Match
     from autoresearch.track.workspace import Workspace
 
-__all__ = ["experiment_answer", "experiment_table", "match_table"]
+__all__ = ["experiment_answer", "experiment_table", "match_table", "money_text", "tokens_text"]
 
 _RUNS = 10
 _FILES = 20
+
+
+def tokens_text(read: int | None, written: int | None) -> str | None:
+    """Tokens as people read them; None where none were counted."""
+    return None if not read and not written else f"{read or 0:,} in, {written or 0:,} out"
+
+
+def money_text(dollars: float | None) -> str:
+    """US dollars to the cent, a smaller sum to two digits; empty where nothing was paid."""
+    if not dollars:
+        return ""
+    return f"${dollars:.2f}" if dollars >= 0.1 else f"${dollars:.2g}"
 
 
 def experiment_table(experiments: Sequence[Experiment]) -> Table:
@@ -60,6 +73,8 @@ def experiment_answer(workspace: Workspace, reference: str) -> Answer:
     parent = research.experiment(one.parent_id).number if one.parent_id else None
     runs = workspace.runs.list(experiment=one.number, descending=False)
     about = _about(one, session.tag, parent, decisions)
+    trial = workspace.campaigns.trial_of(one.id)
+    about += _of_trial(workspace, trial) if trial else []
     about.append(("runs", ", ".join(f"{run.number} ({run.state})" for run in runs[:_RUNS]) or None))
     blocks: list[Block] = [Facts(about)]
     for title, text in (("note", one.note), ("reason", one.reason), ("end of the log", one.log_tail.strip())):
@@ -72,6 +87,7 @@ def experiment_answer(workspace: Workspace, reference: str) -> Answer:
             "experiment": shown(one),
             "decisions": [shown(decision) for decision in decisions],
             "runs": [{"number": run.number, "id": run.id, "state": run.state} for run in runs],
+            "trial": shown(trial) if trial else None,
         },
         ids=[one.id],
         blocks=blocks,
@@ -113,6 +129,18 @@ def _about(
         ("source", json.dumps(one.source) if one.source else None),
         ("by", str(one.actor)),
         ("recorded", one.recorded_at.isoformat(timespec="seconds")),
+    ]
+
+
+def _of_trial(workspace: Workspace, trial: Trial) -> list[tuple[str, Cell]]:
+    campaign = workspace.ledger.campaigns.campaign(trial.campaign_id)
+    spoke = f"{trial.agent} ({trial.model})" if trial.model else trial.agent
+    return [
+        ("campaign", f"{campaign.number}, trial {trial.number}"),
+        ("agent", spoke),
+        ("tokens", tokens_text(trial.input_tokens, trial.output_tokens)),
+        ("cost", money_text(trial.cost) or None),
+        ("prompt", trial.prompt),
     ]
 
 

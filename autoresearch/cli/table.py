@@ -29,6 +29,9 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "show": ("looking", "Show one experiment and its verdicts."),
         "events": ("looking", "List what changed: who, what, when."),
     },
+    "Campaigns": {
+        "campaigns": ("campaigns", "List, show, pause, resume and stop campaigns, and list their trials."),
+    },
     "Runs": {
         "runs": ("organizing", "List, show, compare, export, move, annotate, remove and tag runs."),
         "folders": ("organizing", "List, make, rename, move and remove folders, in which runs lie."),

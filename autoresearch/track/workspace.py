@@ -44,6 +44,7 @@ from autoresearch.track.whoami import present_actor
 
 if TYPE_CHECKING:
     from autoresearch.track.archive import Archive
+    from autoresearch.track.campaign_list import CampaignList
     from autoresearch.track.folder_tree import FolderTree
 
 __all__ = ["Workspace"]
@@ -463,6 +464,13 @@ class Workspace:
         from autoresearch.track.folder_tree import FolderTree
 
         return FolderTree(self.ledger, refresh=self.recover)
+
+    @property
+    def campaigns(self) -> CampaignList:
+        """Its campaigns: listed, looked at, paused, resumed and stopped."""
+        from autoresearch.track.campaign_list import CampaignList
+
+        return CampaignList(self.ledger, self.name)
 
     # Artifacts
 

@@ -17,7 +17,7 @@ from tools import mcp_page
 
 # Commands that no tool stands for: they set a machine or a server up, look after a store, draw for people, or are shorthand.
 _FOR_PEOPLE = {
-    "admin", "checkout", "demo", "doctor", "export", "folders", "fsck", "gc", "import", "init", "keys", "login", "logout",
+    "admin", "campaigns", "checkout", "demo", "doctor", "export", "folders", "fsck", "gc", "import", "init", "keys", "login", "logout",
     "mcp", "progress", "reproduce", "serve", "sync", "top", "upload", "whoami",
 }  # fmt: skip
 _VERBS_FOR_PEOPLE = {
