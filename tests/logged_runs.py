@@ -8,7 +8,7 @@ from typing import Any
 
 from autoresearch.ledger.base import Runs
 from autoresearch.records.ids import new_id
-from autoresearch.series.batch import Batch, Message, Rows, Text
+from autoresearch.series.batch import Batch, Labels, Message, Rows, Text
 
 __all__ = ["BEGAN", "Logging"]
 
@@ -75,11 +75,13 @@ class Logging:
         self._points += len(whole) * len(columns)
         return self
 
-    def print(self, *lines: str, stream: str = "console/stdout", at: float | None = None) -> Logging:
+    def print(
+        self, *lines: str, stream: str = "console/stdout", at: float | None = None, labels: Labels = ()
+    ) -> Logging:
         for line in lines:
             sequence = self._next()
             time = BEGAN + sequence if at is None else at
-            self._texts.append(Text(stream, (), sequence, 0, time, line))
+            self._texts.append(Text(stream, labels, sequence, 0, time, line))
         return self
 
     def finish(self, state: str = "finished", **said: Any) -> Logging:

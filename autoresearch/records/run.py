@@ -230,9 +230,10 @@ class SeriesInfo(Record):
 
 
 class LoggedLine(Record):
-    """One entry of a text series; ``number`` counts from 0."""
+    """One entry of a text series; ``number`` counts from 0 within the series."""
 
     name: str
+    labels: dict[str, str] = Field(default_factory=dict)
     number: Count
     step: int
     time: float

@@ -153,12 +153,13 @@ def lines(
     # Each series keeps its own order, also where a clock was set back.
     merged = list(heapq.merge(*entries, key=lambda entry: entry[:2]))
     shown = merged[-most:] if tail else merged[:most]
-    title = {row.id: row.name for row in chosen}
+    own = {row.id: row for row in chosen}
     reached = at | {str(series): line.number + 1 for _, series, line in shown}
     left = sum(row.points - reached.get(str(row.id), 0) for row in chosen)
     return Page[LoggedLine].model_construct(
         items=tuple(
-            LoggedLine.model_construct(name=title[series], **line._asdict()) for _, series, line in shown
+            LoggedLine.model_construct(name=own[series].name, labels=own[series].labels, **line._asdict())
+            for _, series, line in shown
         ),
         next_cursor=_cursor(reached) if left > 0 and not tail else None,
     )

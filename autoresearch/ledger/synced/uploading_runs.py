@@ -91,7 +91,7 @@ class _Plan(NamedTuple):
 
     mark: str
     metrics: list[SeriesInfo]
-    lines: dict[str, int]
+    lines: dict[tuple[str, Labels], int]
     media: int
     since: float
 
@@ -114,13 +114,14 @@ def _plan(line: Line, run: Run) -> _Plan:
     except NotFound:
         there, before, ended = (), 0, None
     known = {(info.kind, info.name, *sorted(info.labels.items())): info for info in there}
-    metrics, lines = [], {}
+    metrics: list[SeriesInfo] = []
+    lines: dict[tuple[str, Labels], int] = {}
     for info in here:
         same = known.get((info.kind, info.name, *sorted(info.labels.items())))
         if info.kind == "text":
             more = info.points - (same.points if same else 0)
             if more > 0:
-                lines[info.name] = more
+                lines[info.name, tuple(sorted(info.labels.items()))] = more
         elif same is None or same.points - same.duplicates < info.points - info.duplicates:
             metrics.append(info)
     since = 0.0 if ended is None else ended.timestamp()
@@ -143,13 +144,14 @@ class _Content:
         yield self._batch(messages=self._said(self._opening()))
         for curves in self._pages():
             yield self._batch(rows=self._rows(curves))
-        for name, count in sorted(self._plan.lines.items()):
+        for (name, labels), count in sorted(self._plan.lines.items()):
+            own = dict(labels)
             total = sum(
                 info.points
                 for info in self._runs.catalog(self._run.id)
-                if (info.kind, info.name) == ("text", name)
+                if (info.kind, info.name, info.labels) == ("text", name, own)
             )
-            lines = iter(self._lines(name))
+            lines = (each for each in self._lines(name) if each.labels == own)
             for part in _parts(islice(lines, total - count, None), _LINES):
                 yield self._batch(texts=[self._text(each) for each in part])
         media = _media(self._runs.media, self._run.id)
@@ -220,7 +222,9 @@ class _Content:
 
     def _text(self, each: LoggedLine) -> Text:
         self._last += 1
-        return Text(each.name, (), self._last, each.step, each.time, each.text)
+        return Text(
+            each.name, tuple(sorted(each.labels.items())), self._last, each.step, each.time, each.text
+        )
 
     def _said(self, bodies: Iterable[tuple[float, dict[str, Any]]]) -> list[Message]:
         made = []
