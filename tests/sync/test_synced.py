@@ -16,6 +16,7 @@ from autoresearch.records.artifact import RefRequest, Version, VersionRequest
 from autoresearch.records.experiment import NoteRequest
 from autoresearch.records.goal import SegmentRequest
 from autoresearch.records.ids import new_id
+from autoresearch.records.tree import Tree, TreeEntry
 from tests.contract_helpers import (
     PROJECT,
     decide,
@@ -329,6 +330,25 @@ def test_what_is_not_here_is_fetched_once_and_then_known(
     assert machine.ledger.snapshots.write_tree(tree, tmp_path / "again").digest == tree
     with pytest.raises(Unavailable):
         machine.ledger.snapshots.get("0" * 64)
+
+
+def test_a_tree_of_many_files_comes_at_once_and_one_that_misses_a_file_is_not_written(
+    machine: Machine, far: LocalLedger, tmp_path: Path
+) -> None:
+    blobs = {f"{n}.txt": b"file %d" % n for n in range(40)}
+    digests = {name: far.snapshots.put(data) for name, data in blobs.items()}
+    entries = [
+        TreeEntry(path=name, mode="100644", size=len(blobs[name]), sha256=digest)
+        for name, digest in digests.items()
+    ]
+    whole = far.snapshots.put(Tree(entries).manifest)
+    machine.ledger.snapshots.write_tree(whole, tmp_path / "out")
+    assert {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()} == blobs
+    nowhere = TreeEntry(path="lost.txt", mode="100644", size=1, sha256="0" * 64)
+    torn = far.snapshots.put(Tree([*entries, nowhere]).manifest)
+    with pytest.raises(NotFound, match="0000"):
+        machine.ledger.snapshots.write_tree(torn, tmp_path / "torn")
+    assert not (tmp_path / "torn").exists()
 
 
 def test_the_collector_keeps_what_waits_to_be_sent(machine: Machine) -> None:

@@ -56,6 +56,8 @@ class SyncedLedger(Ledger):
         trouble: Why the last attempt to reach the server failed; None when it did not.
     """
 
+    objects: MirroredObjects
+
     def __init__(
         self,
         home: Path,
@@ -293,6 +295,7 @@ class _SyncedSnapshots(Snapshots):
         from autoresearch.capture.checkout import write_tree
 
         tree = self.tree(digest)
+        self._ledger.objects.fetch(entry.sha256 or "" for entry in tree.entries if entry.kind == "file")
         write_tree(tree, self._ledger.objects, destination)
         return tree
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from autoresearch.errors import NotFound
@@ -11,6 +12,9 @@ from autoresearch.store.objects import Objects
 from autoresearch.store.streams import joined
 
 __all__ = ["MirroredObjects"]
+
+
+_AT_ONCE = 6
 
 
 class MirroredObjects(Objects):
@@ -39,6 +43,22 @@ class MirroredObjects(Objects):
         """Size of a blob in bytes; fetched first where it is not here."""
         self._fetch(digest)
         return super().size(digest)
+
+    def fetch(self, digests: Iterable[str]) -> None:
+        """Bring blobs here that are not, several at once.
+
+        Raises:
+            NotFound: One is nowhere; others may have come.
+            Unavailable: The server does not answer; likewise.
+        """
+        wanted = [digest for digest in dict.fromkeys(digests) if not self.has(digest)]
+        with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="autoresearch-blobs") as pool:
+            for done in [pool.submit(self._fetch, digest) for digest in wanted]:
+                try:
+                    done.result()
+                except BaseException:
+                    pool.shutdown(cancel_futures=True)
+                    raise
 
     def _fetch(self, digest: str) -> None:
         if not self.has(digest) and self.put_file(joined(self._remote.chunks(digest))) != digest:
