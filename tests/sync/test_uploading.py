@@ -24,6 +24,7 @@ from autoresearch.records.folder import AnnotationRequest
 from autoresearch.records.goal import SegmentRequest
 from autoresearch.records.ids import new_id
 from autoresearch.records.run import RunEdit
+from tests.campaign_requests import begun, claim, judge, note, recorded, update
 from tests.contract_helpers import PROJECT, decide, experiment, goal, kept, session, stored_tree
 from tests.logged_runs import BEGAN, Logging
 from tests.sync.away import ADA, Line
@@ -75,6 +76,64 @@ def a_project(ledger: LocalLedger) -> None:
         NoteRequest.make(id=new_id(), project=PROJECT, text="look here", experiment_id=last.id)
     )
     goal(ledger, target=0.5)
+
+
+def a_campaign(ledger: LocalLedger) -> None:
+    """One that was paused, resumed and ended, with trials of every kind."""
+    made = begun(ledger, agent="codex", settings={"workers": 2})
+    judge(ledger, claim(ledger, made, baseline=True), "kept", seconds=60)
+    first, second, third = (claim(ledger, made, idea=f"idea {n}") for n in range(3))
+    note(ledger, "smaller, please")
+    ledger.campaigns.deliver(made.id, first.id)
+    prompt = ledger.snapshots.put(b"Propose one change.")
+    update(ledger, first, "proposing", prompt=prompt, model="gpt-x", input_tokens=900, cost=0.25)
+    recorded(ledger, made, first)
+    again = recorded(ledger, made, first)
+    judge(ledger, first, "dropped", reason="worse", samples=[3.0, 3.1], seconds=30, parent_id=again.id)
+    ledger.campaigns.move(made.id, "pause", reason="lunch")
+    judge(ledger, second, "agent_failed", reason="out of time")
+    ledger.campaigns.move(made.id, "resume")
+    update(ledger, third, "proposing")
+    ledger.campaigns.move(made.id, "stop")
+    ledger.campaigns.move(made.id, "end", stop="failures", reason="too many")
+
+
+def seen_of_campaigns(ledger: Ledger) -> list[Any]:
+    """All that is known of them, but for when it was told."""
+    campaigns, told = ledger.campaigns, {"recorded_at", "ended_at", "updated_at"}
+    return [
+        (
+            one.model_dump(exclude=told),
+            [trial.model_dump(exclude=told) for trial in campaigns.trials(one.id).items],
+        )
+        for one in campaigns.campaigns(PROJECT).items
+    ]
+
+
+def test_a_campaign_arrives_with_its_trials_and_a_second_time_nothing_happens(
+    way: Way, near: LocalLedger, far: LocalLedger
+) -> None:
+    a_campaign(near)
+    records = Records(way, PROJECT)
+    for event in records.pending():
+        records.send(event)
+        records.send(event)  # as after a kill, before it was remembered
+    assert records.left == []
+    assert seen_of_campaigns(far) == seen_of_campaigns(near)
+    (first,) = (
+        trial
+        for trial in near.campaigns.trials(near.campaigns.find(PROJECT, "last").id).items
+        if trial.number == 1
+    )
+    assert far.snapshots.get(first.prompt or "") == b"Propose one change."
+    for one in near.research.experiments(PROJECT).items:
+        here, there = near.campaigns.trial_of(one.id), far.campaigns.trial_of(one.id)
+        assert here is not None
+        assert there is not None
+        assert here.id == there.id
+    (remark,) = far.memory.notes(PROJECT).items
+    assert [(each.campaign_number, each.trial_number) for each in remark.delivered] == [(1, 1)]
+    assert upload(way) == []
 
 
 def upload(way: Way) -> list[str]:

@@ -88,7 +88,8 @@ def claim(unit: Unit, request: TrialRequest) -> Trial:
     if not request.baseline:
         unit.rows.add(campaign_schema.campaigns, {"id": campaign["id"]}, trials=1)
         number = campaign["trials"] + 1
-    after = {"campaign": campaign["number"], "number": number, "worker": request.worker, "idea": request.idea}
+    said = {name: getattr(request, name) for name in ("worker", "idea", "parent_id")}
+    after = {"campaign": campaign["number"], "number": number, **said}
     seq = unit.event("trial.claimed", request.id, project=campaign["project"], after=after)
     unit.rows.insert(
         campaign_schema.trials,

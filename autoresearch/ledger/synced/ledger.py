@@ -164,6 +164,7 @@ class SyncedLedger(Ledger):
             answer = ask(self.remote)
         except AutoresearchError as error:
             if not is_away(error):
+                self.trouble = None
                 raise
             self._away(error)
             return _NOTHING

@@ -14,6 +14,7 @@ from autoresearch.ledger.pushing import push
 from autoresearch.ledger.synced.courier import is_away
 from autoresearch.ledger.synced.naming import blobs_of
 from autoresearch.ledger.synced.outbox import Outbox
+from autoresearch.ledger.synced.uploading_campaigns import SENT
 from autoresearch.records.artifact import RefRequest, Version, VersionRequest
 from autoresearch.records.experiment import (
     Decision,
@@ -57,7 +58,7 @@ def is_fatal(error: AutoresearchError) -> bool:
 
 
 class Records:
-    """Goal, sessions, experiments, verdicts, artifacts and notes of a project, in the order in which they came to be.
+    """Goal, sessions, experiments, verdicts, campaigns, artifacts and notes of a project, in the order in which they came to be.
 
     The history of changes is gone through once more: what has an id is sent with it, so that it is there once; how far it came
     is remembered.
@@ -67,11 +68,12 @@ class Records:
         project: Name of the project.
 
     Attributes:
+        line: From where to where.
         left: One sentence for each change that the server refused.
     """
 
     def __init__(self, line: Line, project: str) -> None:
-        self._line = line
+        self.line = line
         self._project = project
         self._fact = f"uploaded:{line.home}:{project}"
         self._notes: dict[str, Note] = {}
@@ -80,8 +82,8 @@ class Records:
 
     def pending(self) -> list[Event]:
         """The changes that the server has not got from here."""
-        said = self._line.outbox.fact(self._fact) or 0
-        memory = self._line.local.memory
+        said = self.line.outbox.fact(self._fact) or 0
+        memory = self.line.local.memory
         return [
             event
             for event in every(lambda cursor: memory.events(project=self._project, limit=1000, cursor=cursor))
@@ -101,7 +103,7 @@ class Records:
             if is_fatal(error):
                 raise
             self.left.append(f"{event.kind} of {event.recorded_at:%Y-%m-%d %H:%M:%S}: {error.message}")
-        self._line.outbox.remember(self._fact, event.seq)
+        self.line.outbox.remember(self._fact, event.seq)
 
     # What is sent for each kind of change
 
@@ -109,46 +111,46 @@ class Records:
         after = event.after or {}
         fields = {name: after[name] for name in GoalRequest.model_fields if name in after}
         goal = GoalRequest.model_validate(fields, strict=False)
-        with self._keyed(event):
-            self._line.remote.research.set_goal(self._project, goal)
+        with self.keyed(event):
+            self.line.remote.research.set_goal(self._project, goal)
 
     def _segment(self, event: Event) -> None:
         reason = str((event.after or {}).get("reason") or "compared anew")
-        with self._keyed(event):
-            self._line.remote.research.open_segment(SegmentRequest.make(project=self._project, reason=reason))
+        with self.keyed(event):
+            self.line.remote.research.open_segment(SegmentRequest.make(project=self._project, reason=reason))
 
     def _session(self, event: Event) -> None:
-        session = self._line.local.research.session(event.subject)
+        session = self.line.local.research.session(event.subject)
         fields = {name: getattr(session, name) for name in ("id", "project", "tag", "branch", "note")}
-        self._once(self._line.remote.research.open_session, SessionRequest.make(**fields))
+        self.once(self.line.remote.research.open_session, SessionRequest.make(**fields))
 
     def _moved(self, event: Event) -> None:
         move: Any = "close" if event.kind == "session.closed" else "reopen"
-        with contextlib.suppress(Conflict), self._keyed(event):  # it is there already
-            self._line.remote.research.move_session(event.subject, move)
+        with contextlib.suppress(Conflict), self.keyed(event):  # it is there already
+            self.line.remote.research.move_session(event.subject, move)
 
     def _experiment(self, event: Event) -> None:
-        local = self._line.local
+        local = self.line.local
         found = local.research.experiment(event.subject)
         request = _request_of(
             found, self._patch(found), tuple(self._version_there(name) for name in found.uses)
         )
-        push(local.objects, self._line.remote.objects, blobs_of({"request": request}, local))
-        self._once(self._line.remote.research.record, request)
+        push(local.objects, self.line.remote.objects, blobs_of({"request": request}, local))
+        self.once(self.line.remote.research.record, request)
 
     def _patch(self, found: Experiment) -> str:
         if found.diff is None or found.diff.truncated:
             return ""
         with contextlib.suppress(NotFound):
-            patch = self._line.local.snapshots.patch(found.id)
+            patch = self.line.local.snapshots.patch(found.id)
             return patch[:_SEARCHED].decode("utf-8", "replace").replace("\0", "\ufffd")
         return ""
 
     def _decision(self, event: Event) -> None:
         wanted = (event.after or {}).get("decision_id")
-        for decision in self._line.local.research.decisions(event.subject):
+        for decision in self.line.local.research.decisions(event.subject):
             if decision.id == wanted:
-                self._once(self._line.remote.research.decide, self._verdict(decision))
+                self.once(self.line.remote.research.decide, self._verdict(decision))
 
     def _verdict(self, decision: Decision) -> DecisionRequest:
         fields = {
@@ -157,18 +159,18 @@ class Records:
             if name in type(decision).model_fields
         }
         if not decision.superseded:
-            fields["log_tail"] = self._line.local.research.experiment(decision.experiment_id).log_tail
+            fields["log_tail"] = self.line.local.research.experiment(decision.experiment_id).log_tail
         return DecisionRequest.make(**fields)
 
     def _note(self, event: Event) -> None:
         if not self._notes:
-            memory = self._line.local.memory
+            memory = self.line.local.memory
             pages = every(lambda cursor: memory.notes(self._project, limit=1000, cursor=cursor))
             self._notes = {note.id: note for note in pages}
         note = self._notes.get(event.subject)
         if note is not None:
             fields = {name: getattr(note, name) for name in NoteRequest.model_fields}
-            self._once(self._line.remote.memory.add_note, NoteRequest.make(**fields))
+            self.once(self.line.remote.memory.add_note, NoteRequest.make(**fields))
 
     def _version(self, event: Event) -> None:
         version = self._version_here(event.subject)
@@ -177,7 +179,7 @@ class Records:
             (
                 one.description
                 for one in every(
-                    lambda c: self._line.local.artifacts.artifacts(project=self._project, cursor=c)
+                    lambda c: self.line.local.artifacts.artifacts(project=self._project, cursor=c)
                 )
                 if one.name == version.artifact
             ),
@@ -192,9 +194,9 @@ class Records:
                 for name in ("project", "artifact", "type", "tree", "size", "files", "metadata")
             },
         )
-        local = self._line.local
-        push(local.objects, self._line.remote.objects, blobs_of({"request": request}, local))
-        self._trees[f"{version.artifact}:{version.tree}"] = self._line.remote.artifacts.log(request).version
+        local = self.line.local
+        push(local.objects, self.line.remote.objects, blobs_of({"request": request}, local))
+        self._trees[f"{version.artifact}:{version.tree}"] = self.line.remote.artifacts.log(request).version
 
     def _ref(self, event: Event) -> None:
         artifact, _, ref = event.subject.partition(":")
@@ -202,25 +204,25 @@ class Records:
         # What moves by itself moves there by itself.
         if event.actor.kind != "system" and isinstance(version, str):
             there = self._version_there(f"{artifact}:{version}").partition(":")[2]
-            with self._keyed(event):
-                self._line.remote.artifacts.move_ref(
+            with self.keyed(event):
+                self.line.remote.artifacts.move_ref(
                     RefRequest.make(artifact=artifact, ref=ref, version=there)
                 )
 
-    def _keyed(self, event: Event) -> contextlib.AbstractContextManager[object]:
+    def keyed(self, event: Event) -> contextlib.AbstractContextManager[object]:
         """For what has no id of its own: done once, also where an answer was lost."""
-        return self._line.keyed(str(uuid.uuid5(_SPACE, f"{self._line.home}:{self._project}:{event.seq}")))
+        return self.line.keyed(str(uuid.uuid5(_SPACE, f"{self.line.home}:{self._project}:{event.seq}")))
 
     def _version_here(self, name: str) -> Version:
         artifact, _, version = name.partition(":")
-        return self._line.local.artifacts.version(artifact, version)
+        return self.line.local.artifacts.version(artifact, version)
 
     def _version_there(self, name: str) -> str:
         """The server's name of a version that is known here as ``model:v3``: the one with the same content."""
         here = self._version_here(name)
         key = f"{here.artifact}:{here.tree}"
         if key not in self._trees:
-            artifacts = self._line.remote.artifacts
+            artifacts = self.line.remote.artifacts
             for one in every(lambda cursor: artifacts.versions(here.artifact, limit=1000, cursor=cursor)):
                 self._trees[f"{one.artifact}:{one.tree}"] = one.version
         if key not in self._trees:
@@ -229,7 +231,7 @@ class Records:
             )
         return f"{here.artifact}:{self._trees[key]}"
 
-    def _once(self, call: Callable[[Any], Any], request: Any) -> None:
+    def once(self, call: Callable[[Any], Any], request: Any) -> None:
         """Send what has an id; the server may have it from elsewhere, with what this store does not keep of it."""
         try:
             call(request)
@@ -250,6 +252,7 @@ _SENT: dict[str, Callable[[Records, Event], None]] = {
     "version.logged": Records._version,
     "version.produced": Records._version,
     "ref.moved": Records._ref,
+    **SENT,
 }
 
 
