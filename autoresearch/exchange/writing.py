@@ -14,7 +14,7 @@ from typing import Any, Literal
 from autoresearch.records.base import Direction
 from autoresearch.records.experiment import Experiment, State
 
-__all__ = ["SCHEMA_VERSION", "Result", "guarded", "result_of", "to_csv", "to_json", "to_tsv"]
+__all__ = ["SCHEMA_VERSION", "Result", "guarded", "one_line", "result_of", "to_csv", "to_json", "to_tsv"]
 
 SCHEMA_VERSION = 1
 """Version of the JSON document; it grows when a key changes its meaning or goes."""
@@ -140,11 +140,11 @@ def to_tsv(results: Sequence[Result], *, metric: str) -> str:
         crash = result.status == "crash"
         lines.append(
             [
-                (_line(result.commit or "") or f"exp{result.number}")[:7],
+                (one_line(result.commit or "") or f"exp{result.number}")[:7],
                 "0.000000" if crash else _decimal(result.score),
                 *(_decimal(result.metrics.get(name)) for name in secondary),
                 _COMMUNITY[result.status],
-                _line(result.note) or "-",
+                one_line(result.note) or "-",
             ]
         )
     return "".join("\t".join(cells) + "\n" for cells in lines)
@@ -181,7 +181,7 @@ def _decimal(value: float | None) -> str:
     return short if abs(value) < 1e15 and float(short) == value else repr(value)
 
 
-def _line(text: str) -> str:
+def one_line(text: str) -> str:
     """Text on one line; a quote at its beginning becomes an apostrophe, lest a reader that knows quoting act on it."""
     flat = " ".join(_BREAKS.sub(" ", text).split())
     return f"'{flat[1:]}" if flat.startswith('"') else flat
@@ -202,7 +202,7 @@ def _secondary(results: Iterable[Result]) -> list[str]:
 
 
 def _column(name: str, taken: Iterable[str]) -> str:
-    flat = _line(name) or "metric"
+    flat = one_line(name) or "metric"
     return f"{flat}_metric" if flat.lower() in taken else flat
 
 
@@ -212,7 +212,7 @@ def _columns(names: Iterable[str], taken: Iterable[str]) -> list[str]:
     for name in names:
         flat, copy = _column(name, used), 2
         while flat.lower() in used:
-            flat, copy = f"{_line(name)}_{copy}", copy + 1
+            flat, copy = f"{one_line(name)}_{copy}", copy + 1
         used.add(flat.lower())
         found.append(flat)
     return found

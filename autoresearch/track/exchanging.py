@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -14,7 +15,15 @@ from autoresearch.exchange.reading import Log, Row, read_log
 from autoresearch.exchange.replaying import replay
 from autoresearch.ledger.base import every
 from autoresearch.records.base import Direction, utc_now
-from autoresearch.records.experiment import DecisionRequest, ExperimentRequest, Session, SessionRequest
+from autoresearch.records.experiment import (
+    DecisionRequest,
+    Experiment,
+    ExperimentRequest,
+    Session,
+    SessionRequest,
+    State,
+    Verdict,
+)
 from autoresearch.records.goal import Goal, GoalRequest, SegmentRequest
 from autoresearch.records.ids import derived_id
 from autoresearch.research.keys import repro_key
@@ -25,6 +34,8 @@ __all__ = ["Format", "export", "import_log"]
 Format = Literal["json", "csv", "tsv"]
 
 _BATCH = 200
+_ROUNDED = 1e-5
+_STATES: Mapping[Verdict, State] = {"keep": "kept", "drop": "dropped", "crash": "crashed"}
 _MOST_BYTES = 256 * 1024 * 1024
 _NOT_A_NAME = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029/\\:]+")
 _NOT_A_LINE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
@@ -41,7 +52,8 @@ def import_log(
 ) -> dict[str, Any]:
     """Record the rows of a result log as experiments with their verdicts.
 
-    A row that was imported before, also from an earlier version of the file, is not recorded again. Each series of
+    A row that was imported before, also from an earlier version of the file, is not recorded again, nor is one that the
+    loop wrote there itself (``results`` in autoresearch.toml). Each series of
     ``segment_by`` is a segment of its own, so that nothing is compared across, and a session, which is closed
     afterwards; the session that was active stays so.
 
@@ -69,15 +81,12 @@ def import_log(
         # The goal knows the direction; the log could only guess it.
         log = read_log(data, metric=metric, direction=present.direction, segment_by=segment_by)
     _agree(workspace, present, log)
-    known = (
-        {experiment.id: experiment.segment for experiment in workspace.experiments()}
-        if _there(workspace)
-        else {}
-    )
+    there = workspace.experiments() if _there(workspace) else ()
+    known, own = {experiment.id: experiment.segment for experiment in there}, _own(there)
     if present is None:
         goal = GoalRequest.make(metric=log.metric, direction=log.direction)
         workspace.ledger.research.set_goal(workspace.name, goal)
-    fresh = [row for row in log.rows if _experiment_id(workspace, row) not in known]
+    fresh = [row for row in log.rows if _experiment_id(workspace, row) not in known and not _is_own(row, own)]
     segments = _segments(workspace, log, known) if fresh and segment_by else {}
     sessions = _record(workspace, log, fresh, Path(path).name, segments)
     summary: dict[str, Any] = {"project": workspace.name, "file": str(path), "new": len(fresh), **replay(log)}
@@ -119,6 +128,25 @@ def _there(workspace: Workspace) -> bool:
         return workspace.project is not None
     except NotFound:
         return False
+
+
+def _own(experiments: Iterable[Experiment]) -> dict[tuple[str, State], list[float | None]]:
+    """The scores of experiments that were not imported, by note and verdict as a line of a log says them."""
+    found: dict[tuple[str, State], list[float | None]] = {}
+    for experiment in experiments:
+        if experiment.source is None:
+            key = (writing.one_line(experiment.note) or "-", experiment.state)
+            found.setdefault(key, []).append(experiment.score)
+    return found
+
+
+def _is_own(row: Row, own: Mapping[tuple[str, State], Sequence[float | None]]) -> bool:
+    for score in own.get((row.note, _STATES[row.verdict]), ()):
+        if score is None or row.score is None:
+            return score == row.score
+        if math.isclose(score, row.score, rel_tol=_ROUNDED, abs_tol=_ROUNDED):
+            return True
+    return False
 
 
 def _goal(workspace: Workspace) -> Goal | None:

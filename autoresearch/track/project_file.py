@@ -32,11 +32,13 @@ class RunSection(Request):
         command: What runs it, without a shell; in the file a list of arguments or one line.
         timeout_seconds: Wall-clock seconds of one run of ``reproduce``, where the goal has no ``trial_seconds``.
         editable: What a change may touch, as ``.gitignore`` patterns; empty for everything.
+        results: File that a campaign keeps written with what it tried, such as ``results.tsv``; empty for none.
     """
 
     command: tuple[Text, ...] = ()
     timeout_seconds: Finite | None = None
     editable: tuple[Line, ...] = ()
+    results: Text = ""
 
     def remarks(self, files: Sequence[str]) -> tuple[str, ...]:
         """A sentence on the changed files that are not ``editable``; nothing when all are, or this file alone is not."""
