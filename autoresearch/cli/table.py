@@ -47,6 +47,7 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "promote": ("things", "Point a ref of an artifact at a version."),
     },
     "Agents": {
+        "trial": ("trying", "Measure the code of the folder: start, wait, stop, list."),
         "mcp": ("mcp_serving", "Serve the tools of this folder to a coding agent."),
     },
     "Server": {

@@ -11,12 +11,13 @@ from autoresearch.mcp_server import (
     tools_project,
     tools_recording,
     tools_runs,
+    tools_trials,
 )
 from autoresearch.mcp_server.rows import Row
 
 __all__ = ["TOOLS", "of_command"]
 
-_MODULES = (tools_project, tools_experiments, tools_recording, tools_runs, tools_artifacts)
+_MODULES = (tools_project, tools_experiments, tools_recording, tools_trials, tools_runs, tools_artifacts)
 TOOLS: Mapping[str, Row] = {row.name: row for module in _MODULES for row in module.ROWS}
 """The tools in the order in which clients list them."""
 

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
-from autoresearch.errors import Invalid
+from autoresearch.errors import Conflict, Invalid
 from autoresearch.mcp_server.answering import Reply, plain
 from autoresearch.mcp_server.rows import ExperimentRef, Row
 from autoresearch.mcp_server.target import Target
 
 if TYPE_CHECKING:
+    from autoresearch.loop.trial_states import TrialState
     from autoresearch.records.experiment import Decision, Diff, Experiment
 
 __all__ = ["ROWS", "NoteText", "decide_experiment", "record_experiment"]
@@ -124,9 +125,12 @@ def decide_experiment(
     *,
     experiment: ExperimentRef,
     verdict: Annotated[
-        Literal["keep", "drop", "crash"], Field(description="keep needs a score; crash has none.")
-    ],
-    score: Annotated[float | None, Field(description="Value of the goal's metric.")] = None,
+        Literal["keep", "drop", "crash"] | None,
+        Field(
+            description="keep needs a score, crash has none; leave it out after a trial for the verdict of the rule."
+        ),
+    ] = None,
+    score: Annotated[float | None, Field(description="Value of the metric; not after a trial.")] = None,
     samples: Annotated[
         list[float] | None,
         Field(max_length=10_000, description="Repeated measurements; their mean is the score."),
@@ -139,29 +143,68 @@ def decide_experiment(
 ) -> Reply:
     """Judge an experiment: keep, drop or crash. The frontier and the ref `winner` follow.
 
-    A later verdict replaces an earlier one, unless a person gave it.
+    After start_trial the score is what was measured, and nothing else; give only the experiment, and a verdict if yours
+    differs from the rule's. Then commit what is kept in your working tree, and undo what is not.
     """
+    target.adopt_goal()
+    found = target.ledger.research.find(target.name, experiment)
+    given = {"score": score, "samples": samples, "metrics": metrics, "seconds": seconds}
+    measured = _trial_of(target, found)
+    if measured is not None:
+        return _of_trial(
+            target, measured, verdict, reason, [name for name, value in given.items() if value is not None]
+        )
+    if verdict is None:
+        raise Invalid(
+            "verdict is missing: no trial of this experiment was measured here.", hint="Give verdict."
+        )
+    return _by_hand(target, found.id, verdict, reason, given)
+
+
+def _by_hand(target: Target, experiment_id: str, verdict: str, reason: str, given: dict[str, Any]) -> Reply:
     from autoresearch.records.experiment import DecisionRequest
     from autoresearch.records.ids import new_id
 
-    target.adopt_goal()
-    research = target.ledger.research
     request = DecisionRequest.make(
         id=new_id(),
-        experiment_id=research.find(target.name, experiment).id,
+        experiment_id=experiment_id,
         status=verdict,
-        score=score,
-        samples=tuple(samples or ()),
-        metrics=dict(metrics or {}),
+        score=given["score"],
+        samples=tuple(given["samples"] or ()),
+        metrics=dict(given["metrics"] or {}),
         reason=reason,
-        seconds=seconds,
+        seconds=given["seconds"],
     )
-    made = research.decide(request)
-    return Reply({"decision": plain(_judged(made))})
+    return Reply({"decision": plain(_judged(target.ledger.research.decide(request)))})
+
+
+def _trial_of(target: Target, experiment: Experiment) -> TrialState | None:
+    """The last trial of an experiment that gave something to judge, or goes on."""
+    if target.folder is None:
+        return None
+    from autoresearch.loop.trials import trials_of
+
+    mine = [one for one in trials_of(target.folder) if one.experiment_id == experiment.id]
+    return next((one for one in reversed(mine) if one.outcome not in {"stopped", "abandoned"}), None)
+
+
+def _of_trial(
+    target: Target, measured: TrialState, verdict: str | None, reason: str, beside: list[str]
+) -> Reply:
+    if beside:
+        raise Conflict(
+            f"Experiment {measured.number} was measured by a trial, whose numbers stand; {', '.join(beside)} cannot be given.",
+            hint="Leave them out.",
+        )
+    from autoresearch.loop.trial_work import judged
+
+    judged(target.workspace, measured, verdict, reason)
+    last = target.ledger.research.decisions(measured.experiment_id)[-1]
+    return Reply({"decision": plain({**_judged(last), "samples": list(last.samples)})})
 
 
 def _judged(made: Decision) -> dict[str, Any]:
-    names = ("score", "gain", "advanced", "within_noise", "standing")
+    names = ("score", "gain", "advanced", "within_noise", "reason", "standing")
     said = {name: getattr(made, name) for name in names}
     return {"experiment": made.number, "verdict": made.status, **said, "violations": list(made.violations)}
 

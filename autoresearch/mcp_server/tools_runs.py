@@ -209,7 +209,7 @@ def compare_runs(
 def get_logs(
     target: Target,
     *,
-    run: Annotated[RunRef | None, Field(description="A run; or name an experiment or a trial.")] = None,
+    run: Annotated[RunRef | None, Field(description="A run; or name an experiment.")] = None,
     experiment: ExperimentRef | None = None,
     tail: Annotated[int, Field(ge=1, le=_LINES, description="The last so many lines.")] = 100,
     stream: Annotated[
@@ -223,7 +223,7 @@ def get_logs(
     """
     if run is None:
         one = target.ledger.research.find(target.name, experiment or "last")
-        return _tail({"experiment": one.number}, one.log_tail, tail, max_chars)
+        return _tail({"experiment": one.number}, one.log_tail or _of_trial(target, one.id), tail, max_chars)
     names = ["console/stdout", "console/stderr"]
     if stream is not None:
         names = [f"console/{stream}" if stream in {"stdout", "stderr"} else stream]
@@ -235,6 +235,16 @@ def get_logs(
         hint = f"It has {', '.join(known[:20])}." if known else "It has logged no text."
         raise NotFound(f"Run {found.number} has no text series {stream!r}.", hint=hint)
     return _tail({"run": found.number, "state": found.state}, text, tail, max_chars)
+
+
+def _of_trial(target: Target, experiment_id: str) -> str:
+    """What a trial of it has printed so far, where one was started here."""
+    if target.folder is None:
+        return ""
+    from autoresearch.loop.trials import trials_of
+
+    mine = (one.log_tail for one in trials_of(target.folder) if one.experiment_id == experiment_id)
+    return next((text for text in reversed(list(mine)) if text), "")
 
 
 def _tail(head: dict[str, Any], text: str, tail: int, most: int) -> Reply:
