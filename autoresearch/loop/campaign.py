@@ -1,118 +1,105 @@
-"""A campaign: propose, run, measure, judge, keep or drop, until the trials or the budget are spent.
+"""A campaign: propose, run, measure, judge, keep or drop, by several workers at once, until it is over.
 
-Nothing is remembered here. What is best, what was tried and how noisy the metric is comes from the ledger before
-every trial, so that a campaign that was stopped, or killed, goes on where it was by being started again.
+Nothing is remembered here. What is best, what was tried, how noisy the metric is, and how far each trial has come is in the
+ledger, so that a campaign that was stopped, or killed, goes on where it was by being started again.
 """
 
 from __future__ import annotations
 
-import json
-import shutil
-from collections.abc import Mapping, Sequence
+import contextlib
+import functools
+import os
+import signal
+import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from statistics import fmean
-from typing import Any
+from typing import Literal, TypeVar
 
-from autoresearch.drivers.base import Agent, Assignment, Proposal
-from autoresearch.errors import Conflict, Invalid, TrialError
-from autoresearch.execution.runner import clean_environment, run_command, stoppable
-from autoresearch.loop.events import (
-    Begun,
-    Ended,
-    Judged,
-    Listener,
-    Measured,
-    Running,
-    Stop,
-    Trying,
-    silent,
-)
-from autoresearch.loop.incumbent import message, present, stand_on
-from autoresearch.loop.policy import Incumbent, Judgement, Policy
-from autoresearch.loop.scoring import score_run
-from autoresearch.loop.workdir import Scope, Workdir, Workdirs, writing
-from autoresearch.records.experiment import Experiment, Verdict
+import anyio
+import anyio.to_thread
+
+from autoresearch.drivers.base import Agent
+from autoresearch.errors import AutoresearchError, Conflict
+from autoresearch.ledger.base import every
+from autoresearch.loop.budget import active_seconds, counted, reached
+from autoresearch.loop.control import Control
+from autoresearch.loop.desk import CutOffError, Desk
+from autoresearch.loop.events import Begun, Ended, Listener, Moved, silent
+from autoresearch.loop.executors.base import Executor
+from autoresearch.loop.executors.local import LocalExecutor
+from autoresearch.loop.incumbent import present
+from autoresearch.loop.lease import end_leftovers, holder_name, take_over
+from autoresearch.loop.plan import Plan
+from autoresearch.loop.trying import work_on
+from autoresearch.loop.workdir import Scope, Workdirs
+from autoresearch.records.base import Page, utc_now
+from autoresearch.records.campaign import Campaign, CampaignRequest, Stop, Trial, TrialRequest
 from autoresearch.records.goal import Goal
-from autoresearch.research.frontier import violations
-from autoresearch.track.joining import bring_runs, run_environment
+from autoresearch.records.ids import new_id
+from autoresearch.track.sessions import sessions
 from autoresearch.track.workspace import Workspace
 
-__all__ = ["Plan", "Result", "run_campaign"]
+__all__ = ["Result", "run_campaign", "unfinished"]
 
-_BRIEF_ATTEMPTS, _BRIEF_TOKENS = 50, 20_000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """How a campaign works.
-
-    Attributes:
-        command: Program and arguments that train and print ``metric: number``; each run gets its seed as ``SEED``.
-        tag: Tag of the session; kept changes go to the branch ``autoresearch/<tag>``.
-        trials: Changes to try in this call, the baseline not counted.
-        editable: What a change may touch, as ``.gitignore`` patterns; empty for everything that is not protected.
-        baseline_runs: Runs of the unchanged code, from which the noise is known.
-        trial_seconds: Wall-clock budget of a run when the goal gives none.
-        environment: Variables added to the clean environment of a run.
-        artifact: Name of the artifact that keeps log, or None to log none; ``artifact_paths`` are its files.
-        policy: When a change is kept.
-        folders: Where the folders of trials are made; by default ``trials`` in the store's home.
-    """
-
-    command: Sequence[str]
-    tag: str
-    trials: int
-    editable: tuple[str, ...] = ()
-    baseline_runs: int = 3
-    trial_seconds: float | None = None
-    environment: Mapping[str, str] = field(default_factory=dict)
-    artifact: str | None = None
-    artifact_paths: tuple[str, ...] = ()
-    policy: Policy = field(default_factory=Policy)
-    folders: Path | None = None
-
-    def __post_init__(self) -> None:
-        if self.trials < 0 or self.baseline_runs < 1 or not self.command:
-            raise Invalid(
-                f"A campaign of {self.trials} trials and {self.baseline_runs} baseline runs of "
-                f"{' '.join(self.command)!r} cannot be run.",
-                hint="Give a command, at least one baseline run, and no negative number of trials.",
-            )
+_Answer = TypeVar("_Answer")
+_BEAT, _SHORT = 0.5, 0.1
+_INTERRUPTED = 130
+_GOING_ON: frozenset[Stop] = frozenset({"interrupted", "stopped"})
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What this call of a campaign did; the rest is in the ledger."""
+    """What a campaign has come to, all calls of it together; the rest is in the ledger.
 
+    Attributes:
+        campaign: Its number in the project.
+        stop: Why it is over, and ``reason`` the same in words.
+        outcomes: Judged trials by outcome, the baseline not counted.
+        branch: The branch with what was kept.
+    """
+
+    campaign: int
     stop: Stop
-    kept: int
-    dropped: int
-    crashed: int
-    branch: str
+    reason: str
+    outcomes: dict[str, int] = field(default_factory=dict)
+    branch: str = ""
 
 
-@dataclass(slots=True)
-class _Runs:
-    """Measurements of one experiment: all scores, the last run's other metrics, and why there is no score."""
-
-    samples: list[float] = field(default_factory=list)
-    metrics: dict[str, float] = field(default_factory=dict)
-    seconds: float = 0.0
-    reason: str = ""
-    log_tail: str = ""
-    tampered: bool = False
+def unfinished(workspace: Workspace, tag: str) -> Campaign | None:
+    """The last campaign of a tag, if there is more to it: it did not end by itself."""
+    known = {session.id for session in sessions(workspace) if session.tag == tag}
+    newest = workspace.ledger.campaigns.campaigns(workspace.name, newest_first=True, limit=100).items
+    last = next((campaign for campaign in newest if campaign.session_id in known), None)
+    return last if last is not None and (last.stop is None or last.stop in _GOING_ON) else None
 
 
-def run_campaign(workspace: Workspace, agent: Agent, plan: Plan, listener: Listener = silent) -> Result:
+def run_campaign(
+    workspace: Workspace,
+    agent: Agent,
+    plan: Plan,
+    listener: Listener = silent,
+    *,
+    executor: Executor | None = None,
+    campaign: Campaign | Literal["new"] | None = None,
+) -> Result:
     """Run a campaign, or go on with one.
 
-    The project needs a goal. Without a frontier the unchanged code is measured first. On Ctrl-C or SIGTERM the
-    running trial is ended, its folder removed, its experiment left without a verdict, and KeyboardInterrupt goes on
-    to the caller.
+    The project needs a goal. Without a frontier the unchanged code is measured first. On Ctrl-C or SIGTERM running trials
+    are ended and left as they are, to be gone on with, and KeyboardInterrupt goes on to the caller.
+
+    Args:
+        workspace: Of the repository.
+        agent: Who proposes.
+        plan: How it works.
+        listener: Told what happens, by one thread at a time.
+        executor: Where the command runs; by default on this machine. It is not closed.
+        campaign: The one to go on with; ``"new"`` begins another; None goes on with the last one of this tag if that did not
+            end by itself.
 
     Raises:
         Conflict: The project has no goal, or the campaign's branch is in use.
+        Busy: Another process drives the campaign.
         CaptureError: There is no git repository with a commit.
         TrialError: The unchanged code gives no score, or a command cannot be started.
     """
@@ -120,225 +107,258 @@ def run_campaign(workspace: Workspace, agent: Agent, plan: Plan, listener: Liste
     goal = workspace.project.goal
     if goal is None:
         raise Conflict("The project has no goal.", hint="Set one: autoresearch goal METRIC.")
-    campaign = _Campaign(workspace, agent, plan, listener, goal)
-    stop: Stop = "interrupted"
-    try:
-        with stoppable():
-            stop = campaign.run()
-    finally:
-        listener(Ended(stop, campaign.trial))
-    done = campaign.verdicts
-    return Result(stop, done["keep"], done["drop"], done["crash"], campaign.workdirs.branch)
+    workdirs = Workdirs(
+        workspace.path,
+        tag=plan.tag,
+        root=plan.folders or Path(workspace.settings.home) / "trials",
+        scope=Scope(editable=plan.editable, protected=goal.protected),
+    )
+    place = executor or LocalExecutor()
+    one = _Campaign(workspace, agent, place, plan, goal=goal, workdirs=workdirs, listener=listener)
+    return one.run(campaign)
 
 
 class _Campaign:
     def __init__(
-        self, workspace: Workspace, agent: Agent, plan: Plan, listener: Listener, goal: Goal
+        self,
+        workspace: Workspace,
+        agent: Agent,
+        executor: Executor,
+        plan: Plan,
+        *,
+        goal: Goal,
+        workdirs: Workdirs,
+        listener: Listener,
     ) -> None:
-        self.workspace, self.agent, self.plan, self.tell, self.goal = workspace, agent, plan, listener, goal
-        self.verdicts: dict[Verdict, int] = {"keep": 0, "drop": 0, "crash": 0}
-        self.trial = 0
-        self.limit = goal.budget.trial_seconds or plan.trial_seconds
-        self.workdirs = Workdirs(
-            workspace.path,
-            tag=plan.tag,
-            root=plan.folders or Path(workspace.settings.home) / "trials",
-            scope=Scope(editable=plan.editable, protected=goal.protected),
-        )
+        self._workspace, self._agent, self._executor = workspace, agent, executor
+        self._plan, self._goal, self._workdirs, self._listener = plan, goal, workdirs, listener
+        self._campaigns = workspace.ledger.campaigns
+        self._beginning = threading.Lock()
+        self._open: list[Trial] = []
+        self._working: set[str] = set()
+        self._error: BaseException | None = None
+        self._state = "running"
 
-    def run(self) -> Stop:
-        self._session()
-        known = present(self.workspace)
-        best, noise = (known[0].score, known[0].noise or None) if known else (None, None)
-        self.tell(Begun(self.goal, self.workdirs.branch, self.plan.trials, best, noise))
-        if known is None:
-            self._baseline()
-        while self.trial < self.plan.trials:
-            left = self.workspace.ledger.memory.facts(self.workspace.name, limit=1).left
-            if left.experiments == 0 or left.seconds == 0:
-                return "budget"
-            if not self._attempt():
-                return "exhausted"
-        return "trials"
-
-    def _session(self) -> None:
-        active = self.workspace.active_session()
-        if active is None or active.tag != self.plan.tag or active.state != "open":
-            self.workspace.session(self.plan.tag, self.workdirs.branch)
-
-    def _baseline(self) -> None:
-        with self.workdirs.open() as folder:
-            experiment = self._record(folder, Proposal("baseline: the code as it is", {}, {}), parent=None)
-            runs = self._measure(folder, experiment, None)
-            if runs.reason:
-                self._decide(experiment, Judgement("crash", runs.reason), runs)
-                raise TrialError(
-                    f"The unchanged code gave no score: it {runs.reason}.",
-                    hint=f"Make it print '{self.goal.metric}: number', then start again.",
-                    details={"log_tail": runs.log_tail},
-                )
-            broken = violations(runs.metrics, self.goal)
-            if broken:
-                self._decide(experiment, Judgement("drop", broken[0]), runs)
-                raise TrialError(
-                    f"The unchanged code breaks the goal: {broken[0]}.", hint="Loosen the constraint."
-                )
-            self._keep_artifact(folder, experiment, runs)
-            plural = "s" if len(runs.samples) > 1 else ""
-            self._decide(experiment, Judgement("keep", f"baseline, {len(runs.samples)} run{plural}"), runs)
-
-    def _attempt(self) -> bool:
-        """One trial; False when the agent knows nothing more to try."""
-        known = present(self.workspace)
-        assert known is not None
-        incumbent, best = known
-        stand_on(self.workspace, self.workdirs, best)
-        brief = self.workspace.context(limit=_BRIEF_ATTEMPTS, budget=_BRIEF_TOKENS).data
-        with self.workdirs.open() as folder:
-            proposal = self.agent.propose(self._assignment(brief, folder))
-            if proposal is None:
-                return False
-            self.trial += 1
-            refused = self._apply(folder, proposal)
-            experiment = self._record(folder, proposal, parent=best)
-            if refused:
-                self._decide(experiment, Judgement("drop", f"refused, and not run: {refused}"), _Runs())
-                return True
-            sealed = folder.seal(message(experiment))
-            runs = self._measure(folder, experiment, incumbent)
-            judged = self._judge(runs, incumbent)
-            if judged.verdict == "keep":
-                self._keep_artifact(folder, experiment, runs)
-            if self._decide(experiment, judged, runs):
-                self.workdirs.advance(sealed)
-        return True
-
-    def _assignment(self, brief: Mapping[str, Any], folder: Workdir) -> Assignment:
-        scratch = folder.path.parent / "agent"
-        with writing(scratch):
-            scratch.mkdir()
-        return Assignment(brief=brief, folder=folder.path, scratch=scratch, trial=self.trial + 1)
-
-    def _apply(self, folder: Workdir, proposal: Proposal) -> str:
-        """Make the change; why it is refused, or nothing."""
+    def run(self, wanted: Campaign | Literal["new"] | None) -> Result:
+        """From taking it over to letting go of it."""
+        campaign = self._chosen(wanted)
+        holder = holder_name()
+        campaign = take_over(self._campaigns, campaign.id, holder)
         try:
-            folder.apply(proposal.edits)
-        except TrialError as error:
-            return error.message
-        refused = folder.guard()
-        return "; ".join(refused[:3]) or ("" if folder.changed() else "nothing was changed")
+            if campaign.state in {"stopping", "ended"}:
+                campaign = self._campaigns.move(campaign.id, "resume")
+            trials = list(every(functools.partial(self._page, campaign.id)))
+            control = Control(self._campaigns, campaign, holder, self._plan.limits, active_seconds(trials))
+            self._desk = Desk(
+                workspace=self._workspace,
+                agent=self._agent,
+                executor=self._executor,
+                plan=self._plan,
+                goal=self._goal,
+                workdirs=self._workdirs,
+                control=control,
+                listener=self._listener,
+            )
+            self._open = [trial for trial in trials if trial.step != "judged"]
+            return self._held(control)
+        finally:
+            self._campaigns.release(campaign.id, holder)
 
-    def _record(self, folder: Workdir, proposal: Proposal, *, parent: str | None) -> Experiment:
-        # The same project and ledger, seen from the trial's folder: that is the code that runs.
-        here = self.workspace.at(folder.path)
-        experiment = here.experiment(
-            proposal.note, config=proposal.config, command=tuple(self.plan.command), parent=parent
-        )
-        self.tell(Trying(self.trial, experiment.number, proposal.note))
-        return experiment
+    def _page(self, campaign_id: str, cursor: str | None) -> Page[Trial]:
+        return self._campaigns.trials(campaign_id, limit=500, cursor=cursor)
 
-    def _measure(self, folder: Workdir, experiment: Experiment, incumbent: Incumbent | None) -> _Runs:
-        """Run until the verdict is clear, each time from the recorded code and with the next seed."""
-        runs, wanted = _Runs(), self.plan.baseline_runs if incumbent is None else 1
-        while len(runs.samples) < wanted and not runs.reason:
-            if runs.samples:
-                folder.reset()
-            self._run(folder, experiment, runs)
-            if incumbent is not None and not runs.reason:
-                wanted = self.plan.policy.runs_wanted(runs.samples, incumbent)
-        return runs
-
-    def _run(self, folder: Workdir, experiment: Experiment, runs: _Runs) -> None:
-        seed, number = len(runs.samples), experiment.number
-        linked = run_environment(self.workspace, experiment.id)
-        self.tell(Running(number, seed + 1, seed, self.limit))
-        done = run_command(
-            self.plan.command,
-            folder.path,
-            output=folder.output,
-            seconds=self.limit,
-            environment=clean_environment({**linked, **self.plan.environment, "SEED": str(seed)}),
-        )
-        bring_runs(self.workspace)
-        outcome = score_run(done, self.goal.metric)
-        runs.seconds += done.seconds
-        runs.metrics, runs.reason, runs.log_tail = outcome.metrics, outcome.reason, done.log_tail
-        if changed := folder.tampered():
-            runs.tampered, runs.reason = True, f"{changed[0]} is protected, and the run changed it"
-        elif outcome.score is not None:
-            runs.samples.append(outcome.score)
-        score = None if runs.tampered else outcome.score
-        self.tell(Measured(number, seed + 1, score, done.seconds, runs.reason))
-
-    def _judge(self, runs: _Runs, incumbent: Incumbent) -> Judgement:
-        if runs.tampered:
-            return Judgement("drop", runs.reason)
-        if runs.reason:
-            again = f" in run {len(runs.samples) + 1}" if runs.samples else ""
-            return Judgement("crash", runs.reason + again)
-        broken = violations(runs.metrics, self.goal)
-        return Judgement("drop", broken[0]) if broken else self.plan.policy.judge(runs.samples, incumbent)
-
-    def _decide(self, experiment: Experiment, judged: Judgement, runs: _Runs) -> bool:
-        """Give the verdict; whether it made this the best."""
-        scored = judged.verdict != "crash" and bool(runs.samples) and not runs.tampered
-        score = fmean(runs.samples) if scored else None
-        decision = self.workspace.decision(
-            experiment.id,
-            judged.verdict,
-            score=score,
-            samples=runs.samples if scored else (),
-            metric=self.goal.metric,
-            metrics=runs.metrics,
-            reason=judged.reason,
-            seconds=runs.seconds,
-            log_tail=runs.log_tail,
-        )
-        self.verdicts[judged.verdict] += 1
-        frontier = self.workspace.frontier()
-        best, noise = frontier.best, frontier.noise
-        self.tell(
-            Judged(
-                self.trial,
-                experiment.number,
-                experiment.note,
-                judged.verdict,
-                score,
-                judged.reason,
-                best.score if best else None,
-                noise.sd if noise else None,
+    def _chosen(self, wanted: Campaign | Literal["new"] | None) -> Campaign:
+        workspace, tag = self._workspace, self._plan.tag
+        active = workspace.active_session()
+        if active is None or active.tag != tag or active.state != "open":
+            active = workspace.session(tag, self._workdirs.branch)
+        found = unfinished(workspace, tag) if wanted is None else None if wanted == "new" else wanted
+        if found is not None:
+            return found
+        settings = {**self._plan.document(), "executor": self._executor.name}
+        return self._campaigns.begin(
+            CampaignRequest.make(
+                id=new_id(),
+                project=workspace.name,
+                session_id=active.id,
+                agent=self._agent.name,
+                settings=settings,
+                occurred_at=utc_now(),
             )
         )
-        return decision.advanced
 
-    def _keep_artifact(self, folder: Workdir, experiment: Experiment, runs: _Runs) -> None:
-        if self.plan.artifact is None:
-            return
-        out = folder.path.parent / "artifact"
-        metrics = {**runs.metrics, self.goal.metric: fmean(runs.samples), "samples": runs.samples}
-        with writing(out):
-            out.mkdir()
-            for name in self.plan.artifact_paths:
-                _copy(folder.path / name, out / name)
-            text = json.dumps(metrics, indent=2, sort_keys=True) + "\n"
-            (out / "metrics.json").write_text(text, encoding="utf-8")
-        self.workspace.artifact(
-            self.plan.artifact,
-            out,
-            type="model",
-            produced_by=experiment.id,
-            metadata={"experiment": experiment.number, self.goal.metric: fmean(runs.samples)},
+    def _held(self, control: Control) -> Result:
+        desk, campaign = self._desk, control.campaign
+        known = present(self._workspace)
+        best, noise = (known[0].score, known[0].noise or None) if known else (None, None)
+        desk.tell(
+            Begun(
+                self._goal,
+                self._workdirs.branch,
+                self._plan.limits.experiments,
+                best,
+                noise,
+                campaign.number,
+                self._plan.workers,
+                counted(campaign) - len([trial for trial in self._open if trial.number]),
+                len(self._open),
+            )
         )
+        try:
+            anyio.run(self._work)
+        finally:
+            result = self._over(control)
+        if self._error is not None:
+            raise self._error
+        if control.stop == "interrupted":
+            raise KeyboardInterrupt(control.reason)
+        return result
 
+    def _over(self, control: Control) -> Result:
+        """Write down why it is over, unless it was taken from us."""
+        stop, reason = control.stop or "interrupted", control.reason
+        if isinstance(self._error, AutoresearchError):
+            stop, reason = "failures", self._error.message
+        if not control.lost:
+            with contextlib.suppress(Conflict):
+                # Conflict: somebody ended it for another reason in this moment, which stands.
+                self._campaigns.move(control.campaign.id, "end", stop=stop, reason=reason)
+        campaign = self._campaigns.campaign(control.campaign.id)
+        self._desk.tell(Ended(stop, counted(campaign), reason))
+        return Result(campaign.number, stop, reason, dict(campaign.outcomes), self._workdirs.branch)
 
-def _copy(source: Path, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    if source.is_dir():
-        shutil.copytree(source, target, symlinks=True)
-    elif source.is_file():
-        shutil.copy2(source, target)
-    else:
-        raise TrialError(
-            f"The run left no {source.name} to keep as an artifact.",
-            hint="Name files in artifact_paths that the command writes, or that are part of the code.",
+    # The workers
+
+    async def _work(self) -> None:
+        self._limiter = anyio.CapacityLimiter(self._plan.workers + 2)
+        names = [f"worker-{number}" for number in range(1, self._plan.workers + 1)]
+        async with anyio.create_task_group() as group:
+            group.start_soon(self._beat)
+            if threading.current_thread() is threading.main_thread():
+                group.start_soon(self._listen)
+            if await self._in_thread(self._baseline, names[0]):
+                async with anyio.create_task_group() as workers:
+                    for name in names:
+                        workers.start_soon(self._worker, name)
+            group.cancel_scope.cancel()
+
+    async def _in_thread(self, work: Callable[..., _Answer], *arguments: object) -> _Answer | None:
+        """Run something in a thread; None when it raised, after which the others end and then it is raised here."""
+
+        def guarded() -> _Answer | None:
+            try:
+                return work(*arguments)
+            except BaseException as error:  # noqa: BLE001  the named boundary: the others end first
+                with self._beginning:
+                    self._error = self._error or error
+                self._desk.control.cut("interrupted", "a worker met an error")
+                return None
+
+        return await anyio.to_thread.run_sync(guarded, limiter=self._limiter)
+
+    async def _beat(self) -> None:
+        control = self._desk.control
+        while True:
+            await anyio.sleep(_BEAT)
+            await self._in_thread(control.beat)
+            state = control.campaign.state
+            if state != self._state and {state, self._state} <= {"running", "paused"}:
+                self._state = state
+                await self._in_thread(self._desk.tell, Moved(state, control.campaign.reason))
+
+    async def _listen(self) -> None:
+        """Ctrl-C, and what the system says when it wants us to end."""
+        control = self._desk.control
+        with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, signal.SIGHUP) as signals:
+            async for number in signals:
+                if control.over():
+                    # A second one: no more patience. The ledger knows how far each trial is.
+                    end_leftovers(control.campaign.id)
+                    os._exit(_INTERRUPTED)
+                control.cut("interrupted", signal.strsignal(number) or f"signal {number}")
+
+    async def _worker(self, name: str) -> None:
+        while True:
+            found = await self._in_thread(self._next, name)
+            if found is None:
+                return
+            wait = _SHORT
+            if isinstance(found, Trial):
+                wait = await self._in_thread(self._try, found) or 0.0
+            await self._in_thread(self._desk.control.rest, wait)
+
+    def _try(self, trial: Trial) -> float:
+        try:
+            return work_on(self._desk, trial)
+        finally:
+            with self._beginning:
+                self._working.discard(trial.id)
+
+    # What is to be tried next
+
+    def _baseline(self, worker: str) -> bool:
+        """Measure the unchanged code where nothing was measured yet; whether there is something to beat now."""
+        while present(self._workspace) is None:
+            with self._beginning:
+                trial = next((trial for trial in self._open if trial.number == 0), None)
+                if trial is None:
+                    found = self._claimed(worker, baseline=True)
+                else:
+                    self._open.remove(trial)
+                    found = trial
+            if isinstance(found, Trial):
+                work_on(self._desk, found)
+            if self._desk.control.stop is not None:
+                return False
+        return True
+
+    def _next(self, worker: str) -> Trial | Literal["later"] | None:
+        """A trial to work on: one that was interrupted, or a new one; None when there will be no more."""
+        control = self._desk.control
+        with self._beginning:
+            if control.over():
+                return None
+            if self._open:
+                found: Trial | Literal["later"] | None = self._open.pop(0).model_copy(
+                    update={"worker": worker}
+                )
+            else:
+                found = self._claimed(worker)
+            if isinstance(found, Trial):
+                self._working.add(found.id)
+            return found
+
+    def _claimed(self, worker: str, *, baseline: bool = False) -> Trial | Literal["later"] | None:
+        control = self._desk.control
+        if self._goal.target is not None and not baseline:
+            known = present(self._workspace)
+            if known is not None and reached(self._goal, known[0].score):
+                control.end(
+                    "target", f"{self._goal.metric} is {known[0].score:.6g}, which is the target or better"
+                )
+        room = self._desk.ask(lambda: control.room(0 if baseline else len(self._working)))
+        if room != "yes":
+            return None if room == "no" else "later"
+        request = TrialRequest.make(
+            id=new_id(),
+            campaign_id=control.campaign.id,
+            worker=worker,
+            baseline=baseline,
+            holder=control.holder,
         )
+        try:
+            return self._desk.ask(lambda: self._campaigns.claim(request))
+        except CutOffError:
+            return None
+        except Conflict as error:
+            return self._not_claimed(error)
+
+    def _not_claimed(self, error: Conflict) -> Literal["later"] | None:
+        reason = error.details.get("reason")
+        if reason == "state" or (reason == "budget" and self._working):
+            return "later"
+        if reason != "budget":
+            raise error
+        stop: Stop = "hours" if error.details.get("limit") == "seconds" else "experiments"
+        self._desk.control.end(stop, error.message.rstrip("."))
+        return None

@@ -22,10 +22,12 @@ from typing import Any
 
 from autoresearch import shipped
 from autoresearch.errors import Conflict, Invalid, NotFound
-from autoresearch.loop.campaign import Plan, run_campaign
+from autoresearch.loop.budget import Limits, counted
+from autoresearch.loop.campaign import run_campaign, unfinished
 from autoresearch.loop.events import Listener, silent
 from autoresearch.loop.offline import OfflineAgent
 from autoresearch.loop.picture import write_svg
+from autoresearch.loop.plan import Plan
 from autoresearch.loop.profile import load_profile
 from autoresearch.loop.repository import git_init
 from autoresearch.records.experiment import Actor
@@ -124,9 +126,8 @@ def run_demo(
         if workspace.file.goal is None:
             raise Conflict(f"{folder / FILE_NAME} has no goal.", hint="Start the demo in another folder.")
         workspace.ledger.research.set_goal(project, workspace.file.goal)
-        tried = len(workspace.experiments()) - 1
         agent = OfflineAgent(seed, load_profile(_shipped()))
-        plan = _plan(project, max(0, trials - max(0, tried)), store)
+        plan = _plan(project, max(0, trials - _tried_before(workspace)), store)
         try:
             run_campaign(workspace, agent, plan, on_event or silent)
         except KeyboardInterrupt:
@@ -134,6 +135,13 @@ def run_demo(
             raise KeyboardInterrupt(f"The demo was stopped. To go on: {again}") from None
         write_svg(workspace.progress(), folder / PICTURE)
         return _result(workspace, folder, time.monotonic() - begun)
+
+
+def _tried_before(workspace: Workspace) -> int:
+    """Changes that were tried by campaigns that are over, as whatever goes on counts its own."""
+    tried = max(0, len(workspace.experiments()) - 1)
+    going_on = unfinished(workspace, TAG)
+    return max(0, tried - (counted(going_on) if going_on else 0))
 
 
 def _shipped() -> Traversable:
@@ -212,13 +220,15 @@ def _plan(project: str, trials: int, store: Path) -> Plan:
     return Plan(
         command=_command(),
         tag=TAG,
-        trials=trials,
+        limits=Limits(experiments=trials),
         editable=_EDITABLE,
         environment=THREADS,
         artifact=project,
         baseline_runs=BASELINE_RUNS,
         artifact_paths=_EDITABLE,
         folders=store / "trials",
+        prompt_tokens=0,
+        early=False,
     )
 
 

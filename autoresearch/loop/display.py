@@ -11,7 +11,18 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.text import Text
 
 from autoresearch.briefs.fence import clean
-from autoresearch.loop.events import Begun, Ended, Event, Judged, Measured, Running, Trying
+from autoresearch.loop.events import (
+    Asking,
+    Begun,
+    Ended,
+    Event,
+    Failed,
+    Judged,
+    Measured,
+    Moved,
+    Running,
+    Trying,
+)
 
 __all__ = ["VERDICT_STYLES", "Display"]
 
@@ -40,7 +51,10 @@ class Display:
             console=self.console,
         )
         self._task = self._progress.add_task("trials", total=None)
-        self._now, self._best = Text("preparing"), Text()
+        self._now: dict[str, Text] = {}
+        self._best = Text()
+        self._state = ""
+        self._done = 0
         self._metric = "score"
         self._first: float | None = None
         self._live = Live(
@@ -63,33 +77,55 @@ class Display:
         match event:
             case Begun():
                 self._begin(event)
+            case Asking():
+                self._now[event.worker] = Text(f"trial {event.trial}: the agent is asked")
             case Trying():
-                self._now = Text(f"#{event.number} {clean(event.note, 200)}")
+                self._now[event.worker] = Text(f"#{event.number} {clean(event.note, 200)}")
             case Running(number=number, run=run):
-                head, _, _ = self._now.plain.partition("  run ")
-                self._now = Text(f"{head}  run {run}" if run > 1 else head or f"#{number}")
+                head, _, _ = self._now.get(event.worker, Text()).plain.partition("  run ")
+                self._now[event.worker] = Text(f"{head}  run {run}" if run > 1 else head or f"#{number}")
             case Measured(score=None, reason=reason):
-                self._now.append(f"  {clean(reason, 200)}")
-            case Measured():
-                pass
+                self._now.setdefault(event.worker, Text()).append(f"  {clean(reason, 200)}")
             case Judged():
                 self._judged(event)
+            case Failed():
+                self._failed(event)
+            case Moved():
+                self._state = "" if event.state == "running" else event.state
+                said = "the campaign is paused" if self._state else "the campaign goes on"
+                self._line(Text(f"{said}: {clean(event.reason)}" if event.reason else said))
             case Ended():
-                self._now = Text("done")
+                self._now = {}
+                self._state = "done"
 
     def _begin(self, event: Begun) -> None:
         self._metric = event.goal.metric
-        self._progress.update(self._task, total=event.trials)
+        self._done = event.done
+        self._progress.update(self._task, total=event.trials, completed=event.done)
         lower = "lower" if event.goal.lower_is_better else "higher"
         self._line(Text(f"goal: {self._metric}, {lower} is better; keeps go to the branch {event.branch}"))
         if event.best is not None:
             self._first = event.best
             self._line(Text(f"going on from {event.best:.4f}"))
+        if event.open:
+            plural = "trials were" if event.open > 1 else "trial was"
+            self._line(Text(f"{event.open} {plural} interrupted, and will be gone on with"))
+
+    def _failed(self, event: Failed) -> None:
+        self._now.pop(event.worker, None)
+        what = "the agent gave no proposal" if event.outcome == "agent_failed" else "cut off"
+        line = Text(f"{_MARKS['crash']} trial {event.trial}: {what}", style=VERDICT_STYLES["crash"])
+        line.append(f" — {clean(event.reason)}", style="dim")
+        self._line(line)
 
     def _judged(self, event: Judged) -> None:
         if self._first is None:
             self._first = event.best
-        self._progress.update(self._task, completed=event.trial)
+        if event.trial and event.outcome is not None:
+            self._done += 1
+            self._progress.update(self._task, completed=self._done)
+        if event.outcome is not None:
+            self._now.pop(event.worker, None)
         score = "      —" if event.score is None else f"{event.score:7.4f}"
         style = VERDICT_STYLES[event.verdict]
         what = clean(event.note.partition(": ")[0], 120)
@@ -113,8 +149,19 @@ class Display:
         )
 
     def _picture(self) -> Group:
-        now = Text("running ", style="bold")
-        now.append_text(self._now)
-        for text in (now, self._best):
+        working = [self._row(worker) for worker in sorted(self._now, key=_by_number)]
+        rows = working or [Text("preparing" if not self._state else self._state)]
+        for text in (*rows, self._best):
             text.no_wrap, text.overflow = True, "ellipsis"
-        return Group(self._progress, now, self._best)
+        return Group(self._progress, *rows, self._best)
+
+    def _row(self, worker: str) -> Text:
+        several = len(self._now) > 1
+        row = Text(f"{worker.removeprefix('worker-'):>2} " if several else "running ", style="bold")
+        row.append_text(self._now[worker])
+        return row
+
+
+def _by_number(worker: str) -> tuple[int, str]:
+    digits = worker.removeprefix("worker-")
+    return (int(digits) if digits.isdigit() else 0, worker)

@@ -1,29 +1,57 @@
-"""What a campaign says while it runs, for a display, a log or a test."""
+"""What a campaign says while it runs, for a display, a log or a test.
+
+A listener is called by one thread at a time, and not always by the same.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
 
+from autoresearch.records.campaign import Outcome, Stop
 from autoresearch.records.experiment import Verdict
 from autoresearch.records.goal import Goal
 
-__all__ = ["Begun", "Ended", "Event", "Judged", "Listener", "Measured", "Running", "Stop", "Trying", "silent"]
-
-Stop = Literal["trials", "exhausted", "budget", "interrupted"]
-"""Why a campaign ended: all trials done, nothing left to try, the goal's budget spent, or stopped by the user."""
+__all__ = [
+    "Asking",
+    "Begun",
+    "Ended",
+    "Event",
+    "Failed",
+    "Judged",
+    "Listener",
+    "Measured",
+    "Moved",
+    "Running",
+    "Trying",
+    "silent",
+]
 
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """The campaign begins, or goes on from ``best``, with ``trials`` to come."""
+    """The campaign begins, or goes on from ``best``; at most ``trials`` are counted in all, ``done`` of them so far.
+
+    ``open`` trials were interrupted and are gone on with first.
+    """
 
     goal: Goal
     branch: str
-    trials: int
+    trials: int | None
     best: float | None
     noise: float | None
+    campaign: int = 0
+    workers: int = 1
+    done: int = 0
+    open: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """A trial begins: the agent is asked for a proposal."""
+
+    trial: int
+    worker: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +61,7 @@ class Trying:
     trial: int
     number: int
     note: str
+    worker: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +72,7 @@ class Running:
     run: int
     seed: int
     limit: float | None
+    worker: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +84,15 @@ class Measured:
     score: float | None
     seconds: float
     reason: str
+    worker: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """An experiment got its verdict; ``best`` and ``noise`` are what stands after it."""
+    """An experiment got its verdict; ``best`` and ``noise`` are what stands after it.
+
+    ``outcome`` is None where the same change is measured once more, on top of one that was kept meanwhile.
+    """
 
     trial: int
     number: int
@@ -68,17 +102,38 @@ class Judged:
     reason: str
     best: float | None
     noise: float | None
+    outcome: Outcome | None = None
+    worker: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A trial ended without a verdict: the agent gave no proposal, or the trial was cut off."""
+
+    trial: int
+    outcome: Outcome
+    reason: str
+    worker: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """The campaign was paused or goes on, by somebody's word: ``state`` is ``paused`` or ``running``."""
+
+    state: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """The campaign is over."""
+    """The campaign is over, for ``reason``; ``trials`` were counted in all."""
 
     stop: Stop
     trials: int
+    reason: str = ""
 
 
-Event = Begun | Trying | Running | Measured | Judged | Ended
+Event = Begun | Asking | Trying | Running | Measured | Judged | Failed | Moved | Ended
 Listener = Callable[[Event], None]
 
 

@@ -6,15 +6,26 @@ and a person may have overturned a verdict since.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from autoresearch.errors import CaptureError, Conflict
 from autoresearch.loop.policy import Incumbent
-from autoresearch.loop.workdir import Workdirs
+from autoresearch.loop.workdir import Workdir, Workdirs
 from autoresearch.records.experiment import Experiment
 from autoresearch.track.workspace import Workspace
 
-__all__ = ["message", "present", "stand_on"]
+__all__ = ["Base", "measured_against", "message", "present", "rebuild", "stand_on"]
 
 _TRAILER = "Experiment: "
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """What a change is made from: the incumbent, its experiment's id, and the commit with its code."""
+
+    incumbent: Incumbent
+    experiment_id: str
+    commit: str
 
 
 def present(workspace: Workspace) -> tuple[Incumbent, str] | None:
@@ -37,36 +48,75 @@ def present(workspace: Workspace) -> tuple[Incumbent, str] | None:
     return incumbent, frontier.best.experiment_id
 
 
-def message(experiment: Experiment) -> str:
+def measured_against(workspace: Workspace, experiment_id: str) -> Incumbent:
+    """What a change had to beat that was made from this experiment, also when another is the best by now.
+
+    Raises:
+        Conflict: The experiment has no score any more.
+    """
+    frontier = workspace.frontier()
+    experiment = workspace.ledger.research.experiment(experiment_id)
+    decisions = workspace.ledger.research.decisions(experiment_id)
+    if experiment.score is None:
+        raise Conflict(
+            f"Experiment {experiment.number} has no score to compare with.", hint="Start the campaign again."
+        )
+    return Incumbent(
+        score=experiment.score,
+        n=max(1, len(decisions[-1].samples)),
+        lower_is_better=frontier.goal.lower_is_better,
+        noise=frontier.noise.sd if frontier.noise else 0.0,
+        min_delta=frontier.goal.min_delta,
+    )
+
+
+def message(note: str, experiment_id: str) -> str:
     """Message of the commit that holds an experiment's change; by it the commit is found again."""
-    return f"{experiment.note}\n\n{_TRAILER}{experiment.id}\n"
+    return f"{note}\n\n{_TRAILER}{experiment_id}\n"
 
 
-def stand_on(workspace: Workspace, workdirs: Workdirs, experiment_id: str) -> None:
-    """Make the trial folders start from an experiment's code.
+def stand_on(workspace: Workspace, workdirs: Workdirs, experiment_id: str) -> str:
+    """The commit with an experiment's code, on the branch; the branch is moved there when it is elsewhere.
 
     Raises:
         Conflict: Its code is not in the branch and was not stored whole.
     """
     commit = workdirs.find(f"{_TRAILER}{experiment_id}")
     if commit is not None:
-        workdirs.incumbent = commit
-        return
+        return commit
     experiment = workspace.find(experiment_id)
-    if experiment.commit is None or (experiment.diff is not None and experiment.diff.truncated):
-        raise Conflict(
-            f"The code of experiment {experiment.number}, the best, was not stored whole.",
-            hint="Commit it and record it again, or begin another project.",
-        )
-    workdirs.incumbent = experiment.commit
+    start = _start(experiment)
+    if experiment.diff is None:
+        return start
+    with workdirs.open(start) as workdir:
+        sealed = rebuild(workspace, workdir, experiment)
+        workdirs.advance(sealed)
+    return sealed
+
+
+def rebuild(workspace: Workspace, workdir: Workdir, experiment: Experiment) -> str:
+    """Bring an experiment's recorded code into a folder of its commit, and seal it; the commit of that.
+
+    Raises:
+        Conflict: Its change was not stored whole, or does not apply.
+    """
+    _start(experiment)
     if experiment.diff is not None:
         patch = workspace.ledger.snapshots.get(experiment.diff.digest)
-        with workdirs.open() as workdir:
-            try:
-                workdir.patch(patch)
-            except CaptureError as error:
-                raise Conflict(
-                    f"The change of experiment {experiment.number}, the best, does not apply: {error.message}",
-                    hint="Check that its commit is still in the repository.",
-                ) from error
-            workdirs.advance(workdir.seal(message(experiment)))
+        try:
+            workdir.patch(patch)
+        except CaptureError as error:
+            raise Conflict(
+                f"The change of experiment {experiment.number} does not apply: {error.message}",
+                hint="Check that its commit is still in the repository.",
+            ) from error
+    return workdir.seal(message(experiment.note, experiment.id))
+
+
+def _start(experiment: Experiment) -> str:
+    if experiment.commit is None or (experiment.diff is not None and experiment.diff.truncated):
+        raise Conflict(
+            f"The code of experiment {experiment.number} was not stored whole.",
+            hint="Commit it and record it again, or begin another project.",
+        )
+    return experiment.commit

@@ -12,6 +12,7 @@ import hashlib
 import os
 import shutil
 import stat
+import threading
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -90,6 +91,22 @@ class Workdir:
         file = self.path.parent / "change.patch"
         file.write_bytes(patch)
         self._git("apply", "--whitespace=nowarn", "--", str(file))
+
+    def graft(self, commit: str) -> None:
+        """Apply what a commit changed on its own parent, merging by three ways where the lines around it differ.
+
+        Raises:
+            CaptureError: It conflicts with what the folder has; the folder may then hold part of it.
+        """
+        file = self.path.parent / "graft.patch"
+        patch = self._git(
+            "diff", "--binary", "--full-index", "--no-ext-diff", "--no-textconv", f"{commit}^", commit
+        )
+        with writing(file):
+            file.write_bytes(os.fsencode(patch))
+        with self._index() as index:
+            self._git("update-index", "-q", "--refresh", "--really-refresh", index=index, may_fail=True)
+            self._git("apply", "--3way", "--whitespace=nowarn", "--", str(file), index=index)
 
     def changed(self) -> list[str]:
         """Paths that differ from the commit: changed, deleted and new ones that git does not ignore."""
@@ -221,14 +238,15 @@ class Workdirs:
         key = hashlib.sha256(os.fsencode(self.repository.common)).hexdigest()[:16]
         self._root = root / key
         self._protected: dict[str, str] | None = None
+        self._adding = threading.Lock()
         self.prune()
-        self._tip = self._begin(tag)
-        self.incumbent = self._tip
-        """The commit that trials start from; at first the tip of the branch."""
+        self.tip = self._begin(tag)
+        """The commit that the branch points at, as far as we know."""
 
     @contextlib.contextmanager
-    def open(self) -> Iterator[Workdir]:
-        """A fresh folder of the incumbent's commit, gone when the block ends, however it ends."""
+    def open(self, commit: str | None = None) -> Iterator[Workdir]:
+        """A fresh folder of a commit, by default the branch's tip, gone when the block ends, however it ends."""
+        start = commit or self.tip
         folder = self._root / uuid.uuid4().hex
         with contextlib.ExitStack() as stack:
             with writing(folder), self._locked():
@@ -237,23 +255,23 @@ class Workdirs:
                 stack.enter_context(_lock(folder / "lock", wait=True))
             stack.callback(self._discard, folder)
             tree = folder / "tree"
-            self.repository.git("worktree", "add", "--detach", "--quiet", str(tree), self.incumbent)
-            if self._protected is None:
-                self._protected = self._digests(tree)
+            # One after the other: two that begin at once may choose the same name for what git keeps of them.
+            with self._adding:
+                self.repository.git("worktree", "add", "--detach", "--quiet", str(tree), start)
+                if self._protected is None:
+                    self._protected = self._digests(tree, start)
             pointer = _content(tree / ".git")
             output = folder / "output.log"
-            yield Workdir(
-                tree, self.incumbent, output, self.repository, self._scope, pointer, self._protected
-            )
+            yield Workdir(tree, start, output, self.repository, self._scope, pointer, self._protected)
 
     def advance(self, commit: str) -> None:
-        """Point the branch at a sealed commit and make it the incumbent.
+        """Point the branch at a sealed commit.
 
         Raises:
             Conflict: The branch was moved by someone else, or is checked out.
         """
-        self.repository.move_branch(self.branch, commit, self._tip)
-        self.incumbent = self._tip = commit
+        self.repository.move_branch(self.branch, commit, self.tip)
+        self.tip = commit
 
     def find(self, trailer: str) -> str | None:
         """The latest commit of the branch with this line in its message, or None."""
@@ -301,8 +319,8 @@ class Workdirs:
         self.repository.move_branch(self.branch, head, None)
         return head
 
-    def _digests(self, tree: Path) -> dict[str, str]:
-        listed = self.repository.git("ls-tree", "-r", "-z", "--name-only", self.incumbent).split("\0")
+    def _digests(self, tree: Path, commit: str) -> dict[str, str]:
+        listed = self.repository.git("ls-tree", "-r", "-z", "--name-only", commit).split("\0")
         return {path: _digest(tree, path) for path in self._scope.protects(filter(None, listed))}
 
     def _discard(self, folder: Path) -> None:

@@ -18,6 +18,7 @@ MODULE_LINES, FUNCTION_LINES = 600, 40
 # A broad handler stands only where the process would otherwise die of somebody else's mistake: file, how many, why.
 BOUNDARIES: dict[str, tuple[int, str]] = {
     "autoresearch/cli/start.py": (1, "a user of the command line meets no traceback"),
+    "autoresearch/loop/campaign.py": (1, "a worker's thread: the other workers end first, then it is raised"),
     "autoresearch/journal/values.py": (2, "a value of the user's may raise anything"),
     "autoresearch/journal/writer.py": (4, "training never stops because of what is logged"),
     "autoresearch/server/compat/faces.py": (1, "a client of another service meets an answer it can read"),

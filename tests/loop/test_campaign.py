@@ -11,8 +11,10 @@ import pytest
 from autoresearch.drivers.base import Assignment, Proposal
 from autoresearch.errors import Conflict, Invalid, TrialError
 from autoresearch.loop import events
-from autoresearch.loop.campaign import Plan, Result, run_campaign
+from autoresearch.loop.budget import Limits
+from autoresearch.loop.campaign import Result, run_campaign
 from autoresearch.loop.offline import OfflineAgent
+from autoresearch.loop.plan import Plan
 from autoresearch.track.workspace import Workspace
 
 # The loss is lowest at LR = 4; the seed moves it by at most 0.01.
@@ -76,7 +78,8 @@ def workspace(tmp_path: Path) -> Iterator[Workspace]:
 
 def plan(trials: int, **options: Any) -> Plan:
     chosen = {"artifact": "model", "artifact_paths": ("train.py",), "trial_seconds": 30.0, **options}
-    return Plan(command=[sys.executable, "-S", "train.py"], tag="t", trials=trials, **chosen)
+    limits = Limits(experiments=trials)
+    return Plan(command=[sys.executable, "-S", "train.py"], tag="t", limits=limits, **chosen)
 
 
 def run(workspace: Workspace, agent: Scripted | OfflineAgent, trials: int = 20, **options: Any) -> Result:
@@ -93,7 +96,9 @@ def reasons(workspace: Workspace) -> list[tuple[str, str]]:
 
 def test_what_is_better_is_kept_and_all_else_is_dropped_with_its_reason(workspace: Workspace) -> None:
     agent = Scripted("2.0", "0.5", "7.0", "2.01", "4.0")
-    assert run(workspace, agent) == Result("exhausted", 3, 2, 1, "autoresearch/t")
+    outcomes = {"kept": 2, "dropped": 2, "crashed": 1, "abandoned": 1}
+    nothing = "the agent knows nothing more to try"
+    assert run(workspace, agent) == Result(1, "exhausted", nothing, outcomes, "autoresearch/t")
     baseline, better, worse, crash, noise, best = workspace.experiments()
     assert (baseline.state, baseline.reason) == ("kept", "baseline, 3 runs")
     assert better.score == pytest.approx(2.995)
@@ -153,7 +158,7 @@ def smuggle(folder: Path) -> None:
 
 def test_a_change_out_of_bounds_is_recorded_with_its_reason_and_never_run(workspace: Workspace) -> None:
     result = run(workspace, Scripted(tamper, smuggle, lambda folder: None), editable=("train.py",))
-    assert (result.kept, result.dropped) == (1, 3)
+    assert result.outcomes == {"refused": 2, "no_change": 1, "abandoned": 1}
     assert reasons(workspace)[1:] == [
         ("dropped", "refused, and not run: grader.py is protected"),
         ("dropped", "refused, and not run: other.py is outside of what may be edited (train.py)"),
@@ -180,7 +185,7 @@ def test_what_a_run_leaves_behind_is_not_committed(workspace: Workspace) -> None
             text + "assert not os.path.exists('state')\nopen('state', 'w').close()\n"
         )
 
-    assert run(workspace, Scripted(litter)).kept == 2
+    assert run(workspace, Scripted(litter)).outcomes["kept"] == 1
     assert git(workspace.path, "ls-tree", "--name-only", "autoresearch/t").splitlines() == [
         "grader.py",
         "train.py",
@@ -222,7 +227,7 @@ def test_a_baseline_without_a_score_ends_the_campaign_with_one_clear_error(works
 
 def test_a_campaign_ends_when_the_budget_of_the_goal_is_spent(workspace: Workspace) -> None:
     workspace.goal("loss", budget={"max_experiments": 3})
-    assert run(workspace, Scripted("2.0", "3.0", "4.0")).stop == "budget"
+    assert run(workspace, Scripted("2.0", "3.0", "4.0")).stop == "experiments"
     assert len(workspace.experiments()) == 3
 
 
@@ -241,22 +246,24 @@ class Stop:
                 raise KeyboardInterrupt
 
 
-def test_ctrl_c_leaves_the_trial_without_a_verdict_and_no_folder(workspace: Workspace) -> None:
+def test_ctrl_c_leaves_the_trial_to_be_gone_on_with_and_no_folder(workspace: Workspace) -> None:
     stop = Stop(events.Running, 4)
     with pytest.raises(KeyboardInterrupt):
         run_campaign(workspace, Scripted("2.0"), plan(5), stop)
     assert [state for state, _ in reasons(workspace)] == ["kept", "recorded"]
     assert git(workspace.path, "worktree", "list").count("\n") == 0
-    assert stop.seen[-1] == events.Ended("interrupted", 1)
-    assert run(workspace, Scripted("3.0")).kept == 1
-    assert branch(workspace) == ["LR = 1.0 was a guess; 3.0", "begin"]
+    assert isinstance(stop.seen[-1], events.Ended)
+    assert stop.seen[-1].stop == "interrupted"
+    result = run(workspace, Scripted("3.0"))
+    assert (result.campaign, result.outcomes) == (1, {"kept": 2, "abandoned": 1})
+    assert branch(workspace) == ["LR = 2.0 was a guess; 3.0", "LR = 1.0 was a guess; 2.0", "begin"]
 
 
-def test_a_campaign_killed_between_verdict_and_commit_goes_on_from_the_best(workspace: Workspace) -> None:
+def test_a_campaign_killed_after_a_verdict_goes_on_from_the_best(workspace: Workspace) -> None:
     with pytest.raises(KeyboardInterrupt):
         run_campaign(workspace, Scripted("2.0"), plan(5), Stop(events.Judged, 2))
     assert workspace.find("2").state == "kept"
-    assert branch(workspace) == ["begin"]
+    git(workspace.path, "update-ref", "refs/heads/autoresearch/t", "main")
     agent = Scripted("3.0")
     run(workspace, agent)
     assert agent.starts[0] == "LR = 2.0"
@@ -279,7 +286,7 @@ def test_the_events_tell_the_whole_story_in_order(workspace: Workspace) -> None:
     assert [type(event).__name__ for event in seen] == [
         "Begun",
         *("Trying", *["Running", "Measured"] * 3, "Judged"),
-        *("Trying", *["Running", "Measured"] * 2, "Judged"),
+        *("Asking", "Trying", *["Running", "Measured"] * 2, "Judged"),
         "Ended",
     ]
     judged = seen[-2]
@@ -292,7 +299,8 @@ def test_the_offline_agent_finds_the_valley_and_crashes_are_recorded(workspace: 
     best = workspace.frontier().best
     assert best is not None
     assert best.score < 2
-    assert result.kept + result.dropped + result.crashed == len(workspace.experiments())
+    assert result.outcomes.pop("abandoned") == 1
+    assert sum(result.outcomes.values()) == len(workspace.experiments()) - 1
 
 
 def test_a_project_without_a_goal_is_refused(workspace: Workspace, tmp_path: Path) -> None:
@@ -302,8 +310,27 @@ def test_a_project_without_a_goal_is_refused(workspace: Workspace, tmp_path: Pat
             run(other, Scripted())
 
 
-def test_a_plan_that_cannot_be_run_is_refused() -> None:
-    with pytest.raises(Invalid, match="-1 trials"):
-        Plan(command=["true"], tag="t", trials=-1)
-    with pytest.raises(Invalid, match="0 baseline runs"):
-        Plan(command=["true"], tag="t", trials=1, baseline_runs=0)
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"baseline_runs": 0}, "0 baseline runs"),
+        ({"workers": 0}, "0 workers"),
+        ({"workers": 1000}, "1000 workers"),
+        ({"patience": 0}, "patience of 0"),
+        ({"command": []}, "needs a command"),
+        ({"pattern": "loss = .*"}, "has 0 groups"),
+        ({"pattern": "loss = (.*"}, "no regular expression"),
+    ],
+    ids=repr,
+)
+def test_a_plan_that_cannot_be_run_is_refused(values: dict[str, Any], message: str) -> None:
+    with pytest.raises(Invalid, match=message):
+        Plan(**{"command": ["true"], "tag": "t", **values})
+
+
+@pytest.mark.parametrize(
+    "values", [{"experiments": -1}, {"hours": 0.0}, {"cost": -0.5}, {"failures": 0}], ids=repr
+)
+def test_a_limit_that_nothing_fits_is_refused(values: dict[str, Any]) -> None:
+    with pytest.raises(Invalid, match="cannot be run"):
+        Limits(**values)

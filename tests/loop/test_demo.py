@@ -111,7 +111,7 @@ def test_a_demo_that_was_stopped_goes_on_where_it_was(tmp_path: Path) -> None:
     assert result.experiments == 4
     begun = seen[0]
     assert isinstance(begun, events.Begun)
-    assert (begun.trials, begun.best is not None) == (1, True)
+    assert (begun.trials, begun.done, begun.open, begun.best is not None) == (3, 1, 1, True)
     again = go(trials=3)
     assert (again.experiments, again.best, again.winner) == (4, result.best, result.winner)
 

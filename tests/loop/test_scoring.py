@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from autoresearch.errors import TrialError
 from autoresearch.execution.runner import Run
-from autoresearch.loop.scoring import read_metrics, score_run
+from autoresearch.loop.scoring import Reading, read_metrics, score_run
 
 
 def run_with(folder: Path, text: str | bytes, *, exit_code: int = 0, timed_out: bool = False) -> Run:
@@ -67,17 +67,19 @@ def test_a_run_out_of_time_has_no_score_whatever_it_printed(tmp_path: Path) -> N
 
 def test_absurdly_long_lines_are_passed_over(tmp_path: Path) -> None:
     text = b"a" * 300_000 + b": 1\nval_bpb: " + b"9" * 5000 + b"\n" + b"val_bpb: 2.5\n" + b"x: " * 100_000
-    assert read_metrics(run_with(tmp_path, text).output_path) == {"val_bpb": 2.5}
+    assert read_metrics(run_with(tmp_path, text).output_path).metrics == {"val_bpb": 2.5}
 
 
 def test_a_long_line_that_ends_at_the_cut_does_not_hide_the_next(tmp_path: Path) -> None:
     for length in range(396, 404):
-        assert read_metrics(run_with(tmp_path, b"z" * length + b"\nloss: 1\n").output_path) == {"loss": 1.0}
+        assert read_metrics(run_with(tmp_path, b"z" * length + b"\nloss: 1\n").output_path).metrics == {
+            "loss": 1.0
+        }
 
 
 def test_thousands_of_names_do_not_fill_memory(tmp_path: Path) -> None:
     text = "".join(f"m{i}: {i}\n" for i in range(5000)) + "m3: 7\n"
-    found = read_metrics(run_with(tmp_path, text).output_path)
+    found = read_metrics(run_with(tmp_path, text).output_path).metrics
     assert len(found) == 1000
     assert found["m3"] == 7.0
 
@@ -95,3 +97,52 @@ def test_a_summary_line_is_found_after_any_output(
     outcome = score_run(run_with(folder, noise + f"\nval_bpb: {value!r}\n".encode()), "val_bpb")
     assert outcome.score == value
     assert all(math.isfinite(number) for number in outcome.metrics.values())
+
+
+def once(tmp_path: Path, text: str, *logged: float | None, **values: str) -> tuple[float | None, str]:
+    reading = Reading(metric="loss", **values)  # type: ignore[arg-type]
+    found = score_run(run_with(tmp_path, text), reading, [{"loss": value} for value in logged])
+    assert found.outcome == (None if found.score is not None else "no_score")
+    return found.score, found.reason
+
+
+def test_a_score_that_is_printed_twice_is_none_unless_the_last_one_counts(tmp_path: Path) -> None:
+    twice = "loss: 3.2\nloss: 0.1\n"
+    assert once(tmp_path, twice) == (None, "printed loss more than once, with different values: 3.2, 0.1")
+    assert once(tmp_path, twice, often="last") == (0.1, "")
+    assert once(tmp_path, "loss: 3.2\nloss: 3.20\n") == (3.2, "")
+    many = "".join(f"loss: {i}\n" for i in range(10_000))
+    assert once(tmp_path, many)[1].endswith("different values: 0, 1, 2, 3, 9999")
+
+
+def test_what_a_run_logged_itself_is_its_score(tmp_path: Path) -> None:
+    assert once(tmp_path, "", 2.5) == (2.5, "")
+    assert once(tmp_path, "loss: 2.50\n", 2.5004) == (2.5004, "")
+    assert once(tmp_path, "loss: 0.1\n", 2.5) == (None, "the run logged 2.5 as loss, and printed 0.1")
+    assert once(tmp_path, "loss: 0.1\n", None) == (None, "the run logged nan as loss, not a finite number")
+    said = "2 runs of this trial logged loss, with different values: 2.5, 0.1"
+    assert once(tmp_path, "", 2.5, 0.1) == (None, said)
+
+
+def test_where_a_score_is_read_can_be_chosen(tmp_path: Path) -> None:
+    assert once(tmp_path, "loss: 0.1\n", 2.5, source="run") == (2.5, "")
+    assert once(tmp_path, "loss: 0.1\n", 2.5, source="output") == (0.1, "")
+    assert once(tmp_path, "loss: 0.1\n", source="run") == (None, "logged no loss")
+
+
+def test_a_pattern_reads_the_score_from_lines_of_another_form(tmp_path: Path) -> None:
+    pattern = r"final loss = (\S+)"
+    assert once(tmp_path, "loss: 9\n12:00 final loss = 2.5 (best)\n", pattern=pattern) == (2.5, "")
+    said = f"printed no line that matches {pattern!r}"
+    assert once(tmp_path, "loss: 9\n", pattern=pattern) == (None, said)
+    assert once(tmp_path, "final loss = nan\n", pattern=pattern)[1] == "loss was 'nan', not a finite number"
+
+
+def test_how_a_run_was_ended_is_its_outcome(tmp_path: Path) -> None:
+    path = tmp_path / "out.log"
+    path.write_text("loss: 1\n")
+    endings = {"timed_out": "timed_out", "memory": "crashed", "processes": "crashed", "stopped": "hopeless"}
+    for ending, outcome in endings.items():
+        run = Run(137, ending, 1.0, "", path, 8, "it was too much")  # type: ignore[arg-type]
+        found = score_run(run, "loss")
+        assert (found.score, found.outcome) == (None, outcome)

@@ -241,8 +241,8 @@ def test_a_campaign_goes_on_from_its_branch(repository: Path) -> None:
         trial.apply({"train.py": "LR = 0.2\n"})
         kept = trial.seal("kept")
         dirs.advance(kept)
-    assert workdirs(repository).incumbent == kept
-    assert workdirs(repository, tag="other").incumbent == git(repository, "rev-parse", "HEAD")
+    assert workdirs(repository).tip == kept
+    assert workdirs(repository, tag="other").tip == git(repository, "rev-parse", "HEAD")
 
 
 def test_a_branch_that_is_checked_out_is_not_moved(repository: Path) -> None:
