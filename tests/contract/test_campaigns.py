@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime
+
 import pytest
 
 from autoresearch.errors import Busy, Conflict, Invalid, NotFound
@@ -354,3 +356,89 @@ def test_what_happens_to_a_campaign_is_in_the_events(ledger: Ledger) -> None:
         "campaign.stopping",
         "campaign.ended",
     ]
+
+
+@pytest.mark.parametrize(
+    "text", ["a\x1b[31mb\u202ed", "'; DROP TABLE trials; --", "{{7*7}} ${HOME}", "\ufeff\u0301"]
+)
+def test_hostile_text_comes_back_as_it_was(ledger: Ledger, text: str) -> None:
+    made = begun(ledger, settings={text: [text]})
+    trial = claim(ledger, made)
+    said = judge(ledger, trial, "refused", reason=text)
+    assert (said.reason, ledger.campaigns.campaign(made.id).settings) == (text, {text: [text]})
+    assert ledger.campaigns.move(made.id, "pause", reason=text).reason == text
+    with pytest.raises(NotFound):
+        ledger.campaigns.find(PROJECT, text)
+
+
+@pytest.mark.parametrize("text", ["nul\0", "two\nlines", "\ud800", " padded ", "esc\x1b[31m", "x" * 1001])
+def test_what_no_line_may_hold_is_refused_and_nothing_is_begun(ledger: Ledger, text: str) -> None:
+    made = begun(ledger)
+    with pytest.raises(Invalid):
+        claim(ledger, made, worker=text)
+    with pytest.raises(Invalid):
+        claim(ledger, made, idea=text)
+    with pytest.raises(Invalid):
+        ledger.campaigns.hold(made.id, text, 60)
+    with pytest.raises(Invalid):
+        begin(ledger, made.session_id, agent=text)
+    assert ledger.campaigns.campaign(made.id) == made
+
+
+@pytest.mark.parametrize("outcome", ["agent_failed", "abandoned"])
+def test_remarks_of_a_trial_whose_agent_did_not_answer_go_to_the_next(ledger: Ledger, outcome: str) -> None:
+    made = begun(ledger)
+    first, second = claim(ledger, made), claim(ledger, made)
+    remark = note(ledger, "try a smaller model")
+    assert [each.id for each in ledger.campaigns.deliver(made.id, first.id)] == [remark.id]
+    judge(ledger, first, outcome)
+    given = ledger.campaigns.deliver(made.id, second.id)
+    assert [[one.trial_number for one in each.delivered] for each in given] == [[2]]
+    assert ledger.campaigns.deliver(made.id, first.id) == ()
+
+
+def test_remarks_of_a_trial_that_was_recorded_are_not_given_again(ledger: Ledger) -> None:
+    made = begun(ledger)
+    first, second = claim(ledger, made), claim(ledger, made)
+    note(ledger, "try a smaller model")
+    assert len(ledger.campaigns.deliver(made.id, first.id)) == 1
+    recorded(ledger, made, first)
+    judge(ledger, first, "abandoned")
+    assert ledger.campaigns.deliver(made.id, second.id) == ()
+
+
+def test_a_judged_trial_is_given_nothing(ledger: Ledger) -> None:
+    made = begun(ledger)
+    trial = claim(ledger, made)
+    judge(ledger, trial, "no_change")
+    note(ledger, "too late")
+    with pytest.raises(Conflict):
+        ledger.campaigns.deliver(made.id, trial.id)
+
+
+def test_remarks_that_were_given_elsewhere_are_taken_down(ledger: Ledger) -> None:
+    made = begun(ledger)
+    first, second = claim(ledger, made), claim(ledger, made)
+    one, two = note(ledger, "said here"), note(ledger, "said there")
+    judge(ledger, first, "dropped")
+    told = ledger.campaigns.deliver(made.id, first.id, notes=[two.id])
+    assert [each.id for each in told] == [two.id]
+    assert [each.id for each in ledger.campaigns.deliver(made.id, second.id, notes=[one.id, two.id])] == [
+        one.id
+    ]
+    with pytest.raises(NotFound):
+        ledger.campaigns.deliver(made.id, second.id, notes=[new_id()])
+
+
+def test_a_trial_that_has_happened_is_taken_down_whatever_stands_against_it(ledger: Ledger) -> None:
+    goal(ledger, budget={"max_experiments": 1})
+    made = begin(ledger, session(ledger).id)
+    open_one = claim(ledger, made, idea="wider")
+    ledger.campaigns.hold(made.id, "new", 600)
+    ledger.campaigns.move(made.id, "pause")
+    began = made.recorded_at - datetime.timedelta(hours=1)
+    told = claim(ledger, made, idea="wider", holder="old", started_at=began)
+    assert (told.number, told.started_at, told.step) == (2, began, "claimed")
+    assert ledger.campaigns.trials(made.id).items == (open_one, told)
+    request = trial_request(made, id=told.id, idea="wider")
+    assert ledger.campaigns.claim(request) == told, "it is the same trial, whenever it is told"

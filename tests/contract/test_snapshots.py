@@ -11,6 +11,7 @@ from autoresearch.ledger.base import Ledger
 from autoresearch.ledger.local.ledger import LocalLedger
 from autoresearch.records.experiment import Diff
 from autoresearch.records.ids import new_id
+from tests.campaign_requests import begun, claim, update
 from tests.contract_helpers import experiment, session, stored_tree
 
 
@@ -100,6 +101,18 @@ def test_the_collector_removes_what_nothing_refers_to_and_only_when_told(
     assert ledger.snapshots.get(young)
     assert ledger.snapshots.get(patch) == b"patch"
     assert list(ledger.snapshots.verify()) == []
+
+
+@pytest.mark.store
+def test_the_texts_of_a_trial_are_kept_and_missed(ledger: Ledger, tmp_path: Path) -> None:
+    trial = claim(ledger, begun(ledger))
+    texts = {name: ledger.snapshots.put(name.encode()) for name in ("prompt", "context", "transcript")}
+    update(ledger, trial, "proposing", **texts)
+    aged(tmp_path)
+    assert ledger.snapshots.collect(dry_run=False) == (0, 0)
+    assert ledger.snapshots.get(texts["prompt"]) == b"prompt"
+    blob(tmp_path, texts["transcript"]).unlink()
+    assert any(texts["transcript"] in said and "missing" in said for said in ledger.snapshots.verify())
 
 
 @pytest.mark.store
