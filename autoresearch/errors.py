@@ -19,7 +19,8 @@
     │   └── SlowDown             slow_down              too much at once; ``details["retry_after"]`` seconds: 429, exit 6
     ├── CaptureError             capture                git or the file system did not give the code
     ├── TrialError               trial                  a trial could not be started or scored
-    └── AgentError               agent                  an agent gave no proposal
+    ├── AgentError               agent                  an agent gave no proposal
+    └── InstallError             install                an agent's own files cannot be read or written
 
 Each error carries a ``code`` (stable, the same on the wire), a ``hint`` (what to do next) and
 ``details`` (a JSON object). The message says what was wrong; the hint says what to do. ``retryable`` tells
@@ -40,6 +41,7 @@ __all__ = [
     "CaptureError",
     "Conflict",
     "Forbidden",
+    "InstallError",
     "Invalid",
     "NotFound",
     "SlowDown",
@@ -215,3 +217,9 @@ class AgentError(AutoresearchError):
     """An agent gave no proposal: its program failed or ran out of time, or its model refused."""
 
     code = "agent"
+
+
+class InstallError(AutoresearchError):
+    """The files of an agent's program, in which we make ourselves known, cannot be read or written."""
+
+    code = "install"

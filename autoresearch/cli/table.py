@@ -49,6 +49,7 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     "Agents": {
         "trial": ("trying", "Measure the code of the folder: start, wait, stop, list."),
         "mcp": ("mcp_serving", "Serve the tools of this folder to a coding agent."),
+        "agent": ("installing", "Make autoresearch known to coding agents; list them."),
     },
     "Server": {
         "serve": ("serving", "Serve the store to a team, until Ctrl-C or SIGTERM."),

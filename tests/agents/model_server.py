@@ -109,7 +109,13 @@ class _Anthropic:
             "cache_creation_input_tokens": 0,
             "output_tokens": OUTPUT_TOKENS,
         }
-        begun = {"id": f"msg_{number}", "type": "message", "role": "assistant", "model": turn.model, "content": []}
+        begun = {
+            "id": f"msg_{number}",
+            "type": "message",
+            "role": "assistant",
+            "model": turn.model,
+            "content": [],
+        }
         nothing = {"stop_reason": None, "stop_sequence": None}
         yield "message_start", {"type": "message_start", "message": {**begun, **nothing, "usage": usage}}
         if not isinstance(reply, Call):
@@ -190,7 +196,12 @@ class _Responses:
         if not isinstance(reply, Call):
             said: dict[str, Any] = {"type": "output_text", "text": reply.text, "annotations": []}
             said = {"type": "refusal", "refusal": reply.text} if isinstance(reply, Refuse) else said
-            item: dict[str, Any] = {"type": "message", "id": f"m_{number}", "role": "assistant", "content": [said]}
+            item: dict[str, Any] = {
+                "type": "message",
+                "id": f"m_{number}",
+                "role": "assistant",
+                "content": [said],
+            }
         else:
             space, _, name = reply.tool.rpartition(".")
             item = {"type": "function_call", "id": f"fc_{number}", "call_id": f"call_{number}", "name": name}

@@ -49,7 +49,7 @@ class LedgerTools:
         """Experiments whose note or diff has these words."""
         return _matches(self._workspace.search(words, limit=limit))
 
-    def find_tried(self, change: str, limit: int = 10) -> str:
+    def check_tried(self, change: str, limit: int = 10) -> str:
         """Experiments like a change that is meant to be made."""
         return _matches(self._workspace.tried(change, limit=limit))
 
@@ -81,10 +81,10 @@ def ledger_tools(ledger: LedgerTools) -> tuple[Tool, ...]:
             ledger.search_experiments,
         ),
         Tool(
-            "find_tried",
+            "check_tried",
             "Ask whether something like a change was tried, before you make it. Words such as 'LR 0.04 -> 0.06', or a patch.",
             schema("change", change={"type": "string"}, limit=_LIMIT),
-            ledger.find_tried,
+            ledger.check_tried,
         ),
         Tool(
             "get_diff",
