@@ -69,9 +69,9 @@ class _Folders(Workdirs):
     def _begin(self, tag: str) -> str:  # noqa: ARG002  there is no branch
         return self._commit
 
-    def _digests(self, tree: Path) -> dict[str, str]:
+    def _digests(self, tree: Path, commit: str) -> dict[str, str]:
         if self._baseline is None:
-            return super()._digests(tree)
+            return super()._digests(tree, commit)
         known = {
             os.fsdecode(path_bytes(entry.path)): entry
             for entry in self._baseline.entries
