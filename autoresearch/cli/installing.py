@@ -287,6 +287,8 @@ def _agent_document(name: str, profile: Profile | None, root: Path) -> dict[str,
         "key_is_set": bool(os.environ.get(key)) if key else None,
         "user": installed(client, "user", root) if client else None,
         "project": installed(client, "project", root) if client else None,
+        "user_file": str(client.config("user", root)) if client else None,
+        "project_file": str(client.config("project", root)) if client else None,
     }
 
 

@@ -453,3 +453,16 @@ def test_the_skill_keeps_within_what_the_format_allows() -> None:
     for link in ("references/notes.md", "references/trouble.md"):
         assert link in body
         assert link in skill_files()
+
+
+def test_the_skill_is_valid_by_the_reference_library_of_the_format() -> None:
+    from skills_ref import validate
+
+    assert validate(ROOT / "agents" / "plugin" / "skills" / "autoresearch") == []
+
+
+def test_a_skill_that_was_installed_is_valid_too(root: Path, home: Path) -> None:
+    from skills_ref import validate
+
+    install("codex", root)
+    assert validate(home / ".agents" / "skills" / "autoresearch") == []
