@@ -6,6 +6,7 @@ Words are split here as FTS5 splits them, so that both find the same; PostgreSQL
 from __future__ import annotations
 
 import contextlib
+import datetime
 import math
 import re
 import unicodedata
@@ -22,7 +23,7 @@ from sqlalchemy.dialects.postgresql import TSVECTOR
 
 from autoresearch.store.dialects import Found
 
-__all__ = ["Plain", "find_words", "index_words", "plain", "search"]
+__all__ = ["Plain", "clock", "find_words", "index_words", "plain", "search"]
 
 _Values = Sequence[Any]
 
@@ -56,6 +57,7 @@ _HITS = sa.text(  # words of our own, which hold no values
 _TEXTS = sa.text(
     "SELECT experiment_id, note, change FROM search WHERE organization = :organization AND experiment_id = ANY(:ids)"
 )
+_CLOCK = sa.text("SELECT clock_timestamp()")
 _HITS_AT_LEAST = 100
 _LONGEST_WORD = 400
 _MOST_POSITIONS = 16_000
@@ -165,6 +167,12 @@ def plain(connection: sa.Connection) -> Plain:
     """See :func:`autoresearch.store.dialects.plain`."""
     driver: Any = connection.connection.dbapi_connection
     return Plain(driver)
+
+
+def clock(connection: sa.Connection) -> datetime.datetime:
+    """See :func:`autoresearch.store.dialects.clock`."""
+    now: datetime.datetime = connection.execute(_CLOCK).scalar_one()
+    return now.astimezone(datetime.UTC)
 
 
 def index_words(connection: sa.Connection, organization: str, **values: str) -> None:

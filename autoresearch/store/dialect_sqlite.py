@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,7 +10,7 @@ import sqlalchemy as sa
 
 from autoresearch.store.dialects import Found
 
-__all__ = ["find_words", "index_words", "plain"]
+__all__ = ["clock", "find_words", "index_words", "plain"]
 
 _INDEX = sa.text(
     "INSERT INTO search (note, change, organization, project, experiment_id) "
@@ -26,6 +27,11 @@ _SEARCH = sa.text(
 def plain(connection: sa.Connection) -> Any:
     """See :func:`autoresearch.store.dialects.plain`."""
     return connection.connection.dbapi_connection
+
+
+def clock(_connection: sa.Connection) -> datetime.datetime:
+    """See :func:`autoresearch.store.dialects.clock`."""
+    return datetime.datetime.now(datetime.UTC)
 
 
 def index_words(connection: sa.Connection, organization: str, **values: str) -> None:

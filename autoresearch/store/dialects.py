@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Sequence
 from types import ModuleType
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-__all__ = ["Found", "find_words", "index_words", "plain"]
+__all__ = ["Found", "clock", "find_words", "index_words", "plain"]
 
 
 class Found(NamedTuple):
@@ -30,6 +31,12 @@ class Found(NamedTuple):
 def plain(connection: sa.Connection) -> Any:
     """The driver's own connection, for statements with ``?`` as the mark of a parameter."""
     return _of(connection).plain(connection)
+
+
+def clock(connection: sa.Connection) -> datetime.datetime:
+    """What time it is where the rows lie, which is one clock for all machines that reach them."""
+    found: datetime.datetime = _of(connection).clock(connection)
+    return found
 
 
 def index_words(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime
 import json
 import subprocess
 import sys
@@ -17,10 +18,12 @@ from autoresearch.errors import Busy, Conflict, Forbidden, NotFound
 from autoresearch.ledger.base import Ledger
 from autoresearch.ledger.local.ledger import LocalLedger
 from autoresearch.ledger.local.unit import Unit
+from autoresearch.records.base import utc_now
 from autoresearch.records.campaign import Campaign, Trial, TrialUpdate
 from autoresearch.records.ids import new_id
 from tests.campaign_requests import begin, begun, claim, judge, note, recorded, trial_request, update
 from tests.contract_helpers import PROJECT, Poke, experiment, goal, session
+from tests.postgres_server import empty_database
 from tests.sync.away import ADA
 
 _WORKERS = 6
@@ -96,6 +99,24 @@ def test_a_lease_that_ran_out_is_taken_by_whoever_asks(ledger: Ledger, poke: Pok
         ledger.campaigns.hold(made.id, "old", 600)
     with pytest.raises(Conflict):
         update(ledger, trial, "measuring", holder="old")
+
+
+def test_machines_that_share_a_database_need_not_agree_on_the_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with LocalLedger.connect(empty_database(), tmp_path / "objects", actor=ADA) as ledger:
+        made = begun(ledger)
+        ledger.campaigns.hold(made.id, "here", 60)
+        for hours in (1, -1):
+            there = utc_now() + datetime.timedelta(hours=hours)
+            monkeypatch.setattr("autoresearch.ledger.local.ledger.utc_now", lambda now=there: now)
+            assert ledger.campaigns.campaign(made.id).holder == "here"
+            with pytest.raises(Busy) as error:
+                ledger.campaigns.hold(made.id, "there", 60)
+            assert 0 < error.value.details["retry_after"] <= 60
+        held = ledger.campaigns.hold(made.id, "here", 60).held_until
+        assert held is not None
+        assert held > utc_now()
 
 
 def test_open_trials_of_a_campaign_that_nobody_drives_take_nothing_from_the_budget_of_another(

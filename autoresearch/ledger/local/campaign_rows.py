@@ -18,6 +18,7 @@ from autoresearch.research import campaigns as rules
 from autoresearch.research import states
 from autoresearch.research.keys import content_key
 from autoresearch.store import campaign_schema, schema
+from autoresearch.store.dialects import clock
 from autoresearch.store.rows import Row
 
 __all__ = ["begin", "find", "hold", "listed", "move", "release", "require_lease", "row_of", "view"]
@@ -67,7 +68,7 @@ def view(unit: Unit, row: Row) -> Campaign:
 
 
 def _holder(unit: Unit, row: Row) -> str | None:
-    held = row["held_until"] is not None and row["held_until"] > unit.now
+    held = row["held_until"] is not None and row["held_until"] > clock(unit.rows.connection)
     return str(row["holder"]) if held else None
 
 
@@ -207,13 +208,14 @@ def hold(unit: Unit, request: Hold) -> Campaign:
     row = row_of(unit, request.campaign_id)
     other = _holder(unit, row)
     if other is not None and other != request.holder:
-        left = (row["held_until"] - unit.now).total_seconds()
+        left = (row["held_until"] - clock(unit.rows.connection)).total_seconds()
         raise Busy(
             f"Campaign {row['number']} is driven by {other}.",
             hint="Watch it with `autoresearch campaigns show`, or wait until that process has ended.",
-            details={"reason": "lease", "holder": other, "retry_after": round(left, 3)},
+            details={"reason": "lease", "holder": other, "retry_after": max(0.0, round(left, 3))},
         )
-    until = unit.now + datetime.timedelta(seconds=request.seconds)
+    # Machines that share a database need not agree on the time.
+    until = clock(unit.rows.connection) + datetime.timedelta(seconds=request.seconds)
     values = {"holder": request.holder, "held_until": until}
     unit.rows.update(campaign_schema.campaigns, {"id": request.campaign_id}, **values)
     return view(unit, row_of(unit, request.campaign_id))

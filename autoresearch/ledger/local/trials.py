@@ -14,6 +14,7 @@ from autoresearch.records.campaign import Trial, TrialRequest, TrialUpdate
 from autoresearch.research import campaigns as rules
 from autoresearch.research.keys import content_key
 from autoresearch.store import campaign_schema, schema
+from autoresearch.store.dialects import clock
 from autoresearch.store.rows import Row
 
 __all__ = ["claim", "listed", "of_experiment", "row_of", "update", "view"]
@@ -139,7 +140,11 @@ def _require_budget(unit: Unit, campaign: Row) -> None:
         return
     budget = goal.budget
     if budget.max_experiments is not None:
-        where = {"project": project["name"], "campaign_id": campaign["id"], "now": unit.now}
+        where = {
+            "project": project["name"],
+            "campaign_id": campaign["id"],
+            "now": clock(unit.rows.connection),
+        }
         (about,) = unit.rows.run(_ABOUT_TO_RECORD, **where)
         if segment["recorded"] + about["n"] >= budget.max_experiments:
             raise _used_up("experiments", f"{budget.max_experiments} experiments", project["name"])
