@@ -11,7 +11,7 @@ READY := $(VENV)/.autoresearch
 WORKERS ?= 2
 ARGS ?=
 # Programs from the npm registry that tests run, by the folders of tests/npm; the biggest ones only for `make test-agents`.
-NPM :=
+NPM := claude-code gemini
 NPM_AGENTS := claude-code codex gemini opencode
 npm_ready = $(foreach name,$(1),$(VENV)/npm/$(name)/.ready)
 BENCHMARKS := $(sort $(wildcard benchmarks/*.py))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,12 +89,15 @@ async def in_process(folder: Path, mode: str = "auto") -> AsyncIterator[Asking]:
 
 @asynccontextmanager
 async def over_stdio(
-    folder: Path, mode: str = "auto", environment: Mapping[str, str] | None = None
+    folder: Path,
+    mode: str = "auto",
+    environment: Mapping[str, str] | None = None,
+    options: Sequence[str] = (),
 ) -> AsyncIterator[Asking]:
     """A client on a server of its own process, as agents start it."""
     parameters = StdioServerParameters(
         command=sys.executable,
-        args=["-m", "autoresearch", "mcp"],
+        args=["-m", "autoresearch", "mcp", *options],
         cwd=folder,
         env={**os.environ, **(environment or {})},
     )

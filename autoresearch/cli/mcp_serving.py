@@ -31,6 +31,9 @@ def mcp(
         str, typer.Option(metavar="ADDRESS", help="Address of --http; one that only this machine reaches.")
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(metavar="PORT", min=1, max=65535, help="Port of --http.")] = 8765,
+    read_only: Annotated[
+        bool, typer.Option("--read-only", help="Offer only the tools that change nothing.")
+    ] = False,
 ) -> Answer | None:
     """Serve the tools of this folder to a coding agent.
 
@@ -47,7 +50,7 @@ def mcp(
         return Workspace.open(folder, project=face.project, home=face.home, actor=actor)
 
     if http:
-        serve_http(opening, host, port)
+        serve_http(opening, host, port, writing=not read_only)
     else:
-        serve_stdio(opening)
+        serve_stdio(opening, writing=not read_only)
     return None

@@ -30,13 +30,15 @@ NETWORK = (
 )  # fmt: skip
 """Variables by which a program finds its way to the network; every agent is given them, as they are."""
 
-_MCP_ARGUMENTS = ["-m", "autoresearch", "mcp"]
+_MCP_ARGUMENTS = ["-m", "autoresearch", "mcp", "--read-only"]
+"""An agent that proposes only looks: the loop records, measures and judges what it proposes."""
 _LONGEST_ARGUMENT = 128 * 1024 - 1
 """Bytes of one argument that Linux takes."""
 _MOST_OUTPUT = 16 * 1024 * 1024
 _SHOWN = 300
 _SECRET = re.compile(r"KEY|TOKEN|SECRET|PASS|CREDENTIAL|AUTH", re.IGNORECASE)
 _SHORTEST_SECRET = 8
+_COMPLAINT = re.compile(r"error|fail|denied|invalid|unknown|must|cannot|not found|missing", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,9 +183,7 @@ class _Call:
                 lines = [
                     line.strip() for line in path.read_text("utf-8", "replace").splitlines() if line.strip()
                 ]
-                named = [
-                    line for line in lines if re.search(r"error|fail|denied|invalid", line, re.IGNORECASE)
-                ]
+                named = [line for line in lines if _COMPLAINT.search(line)]
                 if lines:
                     return (named or lines)[-1]
         return ""

@@ -17,25 +17,29 @@ if TYPE_CHECKING:
 __all__ = ["serve_http", "serve_stdio"]
 
 
-def serve_stdio(opening: Callable[[Actor | None], Workspace]) -> None:
+def serve_stdio(opening: Callable[[Actor | None], Workspace], *, writing: bool = True) -> None:
     """Serve one client over standard input and output, until its end closes them.
 
     Args:
         opening: Opens the workspace, for whoever acts.
+        writing: Whether there are tools that change something.
     """
     from autoresearch.mcp_server.making import make_server
 
-    with closing(FolderBackend(opening)) as backend:
-        make_server(lambda _ctx: backend, folder=True).run("stdio")
+    with closing(FolderBackend(opening, writing=writing)) as backend:
+        make_server(lambda _ctx: backend, folder=True, writing=writing).run("stdio")
 
 
-def serve_http(opening: Callable[[Actor | None], Workspace], host: str, port: int) -> None:
+def serve_http(
+    opening: Callable[[Actor | None], Workspace], host: str, port: int, *, writing: bool = True
+) -> None:
     """Serve clients of this machine over HTTP at ``/mcp``, until Ctrl-C.
 
     Args:
         opening: Opens the workspace, for whoever acts.
         host: An address of this machine that no other one reaches.
         port: Port to listen on.
+        writing: Whether there are tools that change something.
 
     Raises:
         Invalid: Others could reach the address: whoever does could run commands here.
@@ -47,8 +51,9 @@ def serve_http(opening: Callable[[Actor | None], Workspace], host: str, port: in
         )
     from autoresearch.mcp_server.making import make_server
 
-    with closing(FolderBackend(opening)) as backend:
-        make_server(lambda _ctx: backend, folder=True).run("streamable-http", host=host, port=port)
+    with closing(FolderBackend(opening, writing=writing)) as backend:
+        server = make_server(lambda _ctx: backend, folder=True, writing=writing)
+        server.run("streamable-http", host=host, port=port)
 
 
 def _is_loopback(host: str) -> bool:

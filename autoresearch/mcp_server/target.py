@@ -101,10 +101,12 @@ class FolderBackend:
 
     Args:
         opening: Opens the workspace for whoever acts; None for whoever the environment shows.
+        writing: Whether callers may change something.
     """
 
-    def __init__(self, opening: Callable[[Actor | None], Workspace]) -> None:
+    def __init__(self, opening: Callable[[Actor | None], Workspace], *, writing: bool = True) -> None:
         self._opening = opening
+        self._writing = writing
         self._opened: dict[str, Workspace] = {}
         self._lock = threading.Lock()
 
@@ -116,7 +118,16 @@ class FolderBackend:
         return Target(workspace.ledger, name, own, workspace.recover)
 
     def allow(self, *, writing: bool) -> None:
-        """Everything: whoever started the server may do it."""
+        """Everything, as whoever started the server may do it, unless it was started to be read only.
+
+        Raises:
+            Forbidden: It was, and the call would change something.
+        """
+        if writing and not self._writing:
+            raise Forbidden(
+                "This server only reads, and the call would change something.",
+                hint="Look with the other tools; what started the server records and measures by itself.",
+            )
 
     def close(self) -> None:
         """Let go of the stores."""

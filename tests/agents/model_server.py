@@ -12,7 +12,7 @@ import re
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, ClassVar
 
@@ -31,6 +31,7 @@ class Turn:
         results: What the tools answered since then, the oldest first.
         tools: Names of the tools it may call, as the agent names them.
         model: The name by which it was asked.
+        key: Whether a key came along.
     """
 
     dialect: str
@@ -38,7 +39,7 @@ class Turn:
     results: tuple[str, ...]
     tools: tuple[str, ...]
     model: str
-    system: str = ""
+    key: bool = True
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ class _Anthropic:
                 asked = asked or _texts([block for block in blocks if block["type"] == "text"])
                 results += [_texts(block) for block in blocks if block["type"] == "tool_result"]
         tools = tuple(tool["name"] for tool in body.get("tools", ()) if "name" in tool)
-        return Turn("anthropic", asked, tuple(results), tools, body["model"], _texts(body.get("system", "")))
+        return Turn("anthropic", asked, tuple(results), tools, body["model"])
 
     @staticmethod
     def events(turn: Turn, reply: Say | Call | Refuse, number: int) -> Iterator[tuple[str, Any]]:
@@ -275,21 +276,17 @@ class ModelServer:
     Attributes:
         url: Its address, without a path.
         turns: Every question it was asked, in order.
-        headers: Of each of them, in lower case.
     """
 
     url: str
     script: Script
     turns: list[Turn] = field(default_factory=list)
-    headers: list[dict[str, str]] = field(default_factory=list)
-    unknown: list[str] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def decide(self, turn: Turn, headers: dict[str, str]) -> tuple[Reply, int]:
+    def decide(self, turn: Turn) -> tuple[Reply, int]:
         """The answer, with the tool by its full name, and its number."""
         with self._lock:
             self.turns.append(turn)
-            self.headers.append(headers)
             number = len(self.turns)
         reply = self.script(turn)
         if isinstance(reply, Call):
@@ -319,13 +316,12 @@ class _Handler(BaseHTTPRequestHandler):
         for dialect in _DIALECTS:
             if dialect.path.search(path):
                 return self._answer(dialect, body, path)
-        self.served.unknown.append(path)
         return self._json(200, {"input_tokens": 10, "totalTokens": 10})
 
     def _answer(self, dialect: Any, body: Mapping[str, Any], path: str) -> None:
-        turn = dialect.turn(body, path)
-        headers = {name.lower(): value for name, value in self.headers.items()}
-        reply, number = self.served.decide(turn, headers)
+        key = any(self.headers.get(name) for name in ("authorization", "x-api-key", "x-goog-api-key"))
+        turn = replace(dialect.turn(body, path), key=key)
+        reply, number = self.served.decide(turn)
         if isinstance(reply, Fail):
             return self._json(reply.status, dialect.failure(reply))
         return self._stream(dialect.events(turn, reply, number))

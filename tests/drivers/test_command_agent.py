@@ -143,14 +143,14 @@ def test_the_tools_are_named_to_the_program_in_the_files_and_arguments_it_wants(
         assignment(tmp_path, environment={"AUTORESEARCH_HOME": "/h", "AUTORESEARCH_API_KEY": "secret"})
     )
     arguments, tools = told(tmp_path)
-    line = [sys.executable, "-m", "autoresearch", "mcp"]
+    line = [sys.executable, "-m", "autoresearch", "mcp", "--read-only"]
     assert arguments[1:3] == ["--config", f"{tools}/tools.json"]
     assert arguments[3] == 'env=["AUTORESEARCH_API_KEY", "AUTORESEARCH_HOME"]'
-    assert json.loads(arguments[4])[:4] == line
+    assert json.loads(arguments[4]) == line
     written = json.loads(Path(tools, "tools.json").read_text())
     assert (written["theme"], list(written["servers"])) == ("dark", ["theirs", "ours"])
     ours = written["servers"]["ours"]
-    assert [ours["run"], *ours["args"]][:4] == line
+    assert [ours["run"], *ours["args"]] == line
     assert ours["env"]["AUTORESEARCH_API_KEY"] == "${AUTORESEARCH_API_KEY}"
 
 
