@@ -11,10 +11,11 @@ import pytest
 import autoresearch as ar
 from autoresearch.drivers.base import Assignment
 from autoresearch.drivers.models.ledger import opened_ledger
-from autoresearch.drivers.models.making import model_agent
+from autoresearch.drivers.models.making import ModelSettings, model_agent
 from autoresearch.drivers.models.tools import Call, Toolbox
 from autoresearch.errors import AgentError, Invalid
 from autoresearch.track import calls
+from tests.house.source import ROOT
 from tests.model_server import KEY, ModelServer, Said, call, final
 
 CHAT = {
@@ -193,3 +194,8 @@ def test_a_ledger_that_cannot_be_opened_is_an_error_of_the_agent(project: Assign
     agent = model_agent("x", {"wire": "openai-chat", "base_url": "http://127.0.0.1:9"}, model="m")
     with pytest.raises(AgentError):
         agent.propose(broken)
+
+
+def test_every_option_of_a_model_is_in_the_documentation() -> None:
+    page = (ROOT / "docs" / "models.md").read_text(encoding="utf-8")
+    assert [name for name in ModelSettings.model_fields if f"`{name}`" not in page] == []

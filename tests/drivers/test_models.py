@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from autoresearch.drivers.models.agent import ModelAgent
 from autoresearch.drivers.models.making import model_agent
 from autoresearch.drivers.models.requests import Waiting
 from autoresearch.errors import AgentError
+from autoresearch.execution.runner import ended_when
 from tests.model_server import KEY, ModelServer, Reply, Said, call, final
 
 TRAIN = "LR = 1\nprint('loss:', LR)\n"
@@ -196,6 +198,7 @@ def test_waits_grow_and_the_attempts_end(
     assert "no answer in 4 attempts" in error.message
     assert "broken for good" in error.message
     assert error.details["fatal"] is False
+    assert error.details["retry_after"] >= clock.waited[-1]
     assert sorted(clock.waited) == clock.waited
     assert len(clock.waited) == 3
 
@@ -247,6 +250,40 @@ def test_a_server_that_drips_bytes_is_left_when_time_is_up(
     profile = {"wire": "openai-chat", "base_url": server.url, "max_seconds": 0.3}
     error = failure(model_agent("tested", profile, model="m"), assignment)
     assert "ReadTimeout" in error.message
+
+
+@pytest.mark.parametrize("silent", [True, False])
+def test_a_campaign_that_ends_waits_for_no_model(
+    server: ModelServer, assignment: Assignment, silent: bool
+) -> None:
+    # The server answers nothing, or the beginning of its headers and a byte, and then waits.
+    asked = threading.Event()
+
+    def step(body: dict[str, Any]) -> Reply:
+        asked.set()
+        if silent:
+            server.released.wait(20)
+        return Reply(200, Said(final()).as_chat("m"), dripping=True)
+
+    server.always(step)
+    waiting = Waiting(stopped=lambda: "the campaign ends" if asked.is_set() else "")
+    profile = {"wire": "openai-chat", "base_url": server.url}
+    error = failure(model_agent("tested", profile, model="m", waiting=waiting), assignment)
+    assert error.message == "The model was not waited for: the campaign ends."
+    for thread in threading.enumerate():
+        if thread.name == "autoresearch-model":
+            thread.join(5)
+            assert not thread.is_alive()
+
+
+def test_a_campaign_that_ends_does_not_sit_out_a_wait(server: ModelServer, assignment: Assignment) -> None:
+    server.always(Reply(429, b"", {"retry-after": "50"}))
+    profile = {"wire": "openai-chat", "base_url": server.url}
+    agent = model_agent("tested", profile, model="m")
+    with ended_when(lambda: "the campaign ends" if server.asked else ""):
+        error = failure(agent, assignment)
+    assert error.message == "The model was not waited for: the campaign ends."
+    assert len(server.asked) == 1
 
 
 def test_arguments_that_are_no_json_come_back_with_the_reason(

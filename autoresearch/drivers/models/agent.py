@@ -9,8 +9,6 @@ from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-import httpx
-
 from autoresearch import shipped
 from autoresearch.briefs.fence import quote
 from autoresearch.drivers.answer import Answer, parse_answer
@@ -18,7 +16,7 @@ from autoresearch.drivers.base import Assignment, Proposal
 from autoresearch.drivers.models.budget import Limits, Meter, Prices
 from autoresearch.drivers.models.files import FileTools, file_tools
 from autoresearch.drivers.models.paths import Folder
-from autoresearch.drivers.models.requests import ContextTooLongError, Endpoint
+from autoresearch.drivers.models.requests import ContextTooLongError, Endpoint, Line
 from autoresearch.drivers.models.tools import Outcome, Tool, Toolbox
 from autoresearch.drivers.models.transcript import Transcript
 from autoresearch.drivers.models.turns import Asking, Conversation, Spent, Turn
@@ -82,7 +80,7 @@ class ModelAgent:
             try:
                 tools = stack.enter_context(self.ledger(assignment))
                 talk = self._begun(assignment, tools, meter, transcript)
-                talk.client = stack.enter_context(httpx.Client(follow_redirects=False))
+                talk.line = stack.enter_context(Line())
                 answer = talk.run()
             except AutoresearchError as other:
                 error = other if isinstance(other, AgentError) else AgentError(other.message, hint=other.hint)
@@ -129,13 +127,15 @@ class _Talk:
     meter: Meter
     transcript: Transcript
     until: float | None
-    client: httpx.Client = field(init=False)
+    line: Line = field(init=False)
     model: str | None = None
     patience: int = 2
     """How often an answer that is cut or in another form is asked for again."""
 
     def run(self) -> Answer:
         while True:
+            if why := self.endpoint.waiting.stopped():
+                raise AgentError(f"The model was not asked again: {why}.", hint="Resume the campaign.")
             more = self.meter.room()
             if not more:
                 self.conversation.give((), _LAST)
@@ -170,7 +170,7 @@ class _Talk:
         while True:
             try:
                 body = self.conversation.body(last=last)
-                answer = self.endpoint.ask(self.client, body, self.until, self._remark)
+                answer = self.endpoint.ask(self.line, body, self.until, self._remark)
                 self.transcript.write("answer", turn=self.meter.turns + 1, answer=answer)
                 turn = self.conversation.take(answer)
             except ContextTooLongError:

@@ -1,26 +1,37 @@
-"""One question to a model over HTTP: tried again while that makes sense, bounded in time and size, and never redirected."""
+"""One question to a model over HTTP: tried again while that makes sense, bounded in time and size, and never redirected.
+
+The answer is waited for in a thread of its own, so that the end of a campaign or of its time cuts the line at once, however
+long a model thinks.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import email.utils
 import json
 import random
+import socket
+import threading
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from concurrent.futures import wait as wait_for
 from dataclasses import dataclass, field
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 import httpx
 
 from autoresearch.briefs.fence import quote
 from autoresearch.errors import AgentError
+from autoresearch.execution.runner import stop_wanted
 
-__all__ = ["ContextTooLongError", "Endpoint", "Waiting"]
+__all__ = ["ContextTooLongError", "Endpoint", "Line", "Waiting"]
 
 _AGAIN = frozenset({408, 409, 429, *range(500, 600)})
 _FATAL = frozenset({401, 402, 403, 404, 405})
 _MOST_BYTES, _MOST_SAID = 32 * 1024 * 1024, 300
-_FIRST_WAIT, _CONNECT = 0.5, 15.0
+_FIRST_WAIT, _CONNECT, _LOOK = 0.5, 15.0, 0.1
 _SPENT, _SHORTEST_KEY = "insufficient_quota", 12
 _TOO_LONG = (
     "context_length_exceeded",
@@ -38,6 +49,13 @@ class ContextTooLongError(AgentError):
     """The conversation does not fit into what the model can read."""
 
 
+def _pause(seconds: float) -> None:
+    """Wait, but no longer than the campaign goes on."""
+    until = time.monotonic() + seconds
+    while not stop_wanted() and (left := until - time.monotonic()) > 0:
+        time.sleep(min(left, _LOOK))
+
+
 @dataclass(frozen=True, slots=True)
 class Waiting:
     """How long and how often a question is tried.
@@ -47,12 +65,82 @@ class Waiting:
         longest: Seconds waited between two at most, also where the server names more.
         pause: Waits so many seconds.
         clock: Seconds on a clock that only goes forward.
+        stopped: Why the answer is not wanted any more; empty while it is.
     """
 
     attempts: int = 6
     longest: float = 60.0
-    pause: Callable[[float], None] = time.sleep
+    pause: Callable[[float], None] = _pause
     clock: Callable[[], float] = time.monotonic
+    stopped: Callable[[], str] = stop_wanted
+
+
+class Line:
+    """The connections of one conversation, which can be cut while somebody waits at them."""
+
+    def __init__(self) -> None:
+        self._client = httpx.Client(follow_redirects=False)
+        self._sockets: list[socket.socket] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._client.close()
+
+    def send(
+        self, url: str, headers: Mapping[str, str], data: bytes, timeout: httpx.Timeout
+    ) -> Future[tuple[int, httpx.Headers, bytes]]:
+        """Post in a thread of its own; the status, headers and body that come back."""
+        answer: Future[tuple[int, httpx.Headers, bytes]] = Future()
+
+        def post() -> None:
+            try:
+                answer.set_result(self._posted(url, headers, data, timeout))
+            except (httpx.HTTPError, AgentError, OSError) as error:
+                answer.set_exception(error)
+            finally:
+                # Whatever else went wrong, nobody waits for ever.
+                if not answer.done():
+                    answer.set_exception(OSError("the request ended without an answer"))
+
+        threading.Thread(target=post, name="autoresearch-model", daemon=True).start()
+        return answer
+
+    def cut(self) -> None:
+        """Break every connection, so that whoever waits at one stops."""
+        for one in self._sockets:
+            with contextlib.suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+
+    def _posted(
+        self, url: str, headers: Mapping[str, str], data: bytes, timeout: httpx.Timeout
+    ) -> tuple[int, httpx.Headers, bytes]:
+        extensions = {"trace": self._noted}
+        request = self._client.build_request(
+            "POST", url, content=data, headers=headers, timeout=timeout, extensions=extensions
+        )
+        response = self._client.send(request, stream=True)
+        with contextlib.closing(response):
+            parts: list[bytes] = []
+            size = 0
+            for part in response.iter_bytes():
+                size += len(part)
+                if size > _MOST_BYTES:
+                    raise AgentError(
+                        f"The answer of {url.partition('?')[0]} has more than {_MOST_BYTES:,} bytes.",
+                        hint="Ask for less.",
+                    )
+                parts.append(part)
+            return response.status_code, response.headers, b"".join(parts)
+
+    def _noted(self, event: str, info: Mapping[str, Any]) -> None:
+        if event in {"connection.connect_tcp.complete", "connection.start_tls.complete"}:
+            found = info["return_value"].get_extra_info("socket")
+            if isinstance(found, socket.socket):
+                self._sockets.append(found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +159,7 @@ class Endpoint:
 
     def ask(
         self,
-        client: httpx.Client,
+        line: Line,
         body: Mapping[str, Any],
         until: float | None,
         remark: Callable[[str], None],
@@ -79,18 +167,19 @@ class Endpoint:
         """Send one question; answers the JSON object that came back.
 
         Args:
-            client: Holds the connections.
+            line: Holds the connections.
             body: The question.
             until: When to give up, on the clock of ``waiting``; None for never.
             remark: Told of every attempt that failed and is made again.
 
         Raises:
             ContextTooLongError: The server says that the conversation is too long.
-            AgentError: There is no answer in time, or it is none; ``details["fatal"]`` when asking again is useless.
+            AgentError: There is no answer in time, or it is none; ``details["fatal"]`` when asking again is useless, else
+                perhaps ``details["retry_after"]``, in seconds.
         """
         data = json.dumps(body).encode()
         for attempt in range(1, self.waiting.attempts + 1):
-            failure, wait = self._once(client, data, until, attempt)
+            failure, wait = self._once(line, data, until, attempt)
             if isinstance(failure, dict):
                 return failure
             left = None if until is None else until - self.waiting.clock()
@@ -99,9 +188,12 @@ class Endpoint:
                     f"The model at {self._where} gave no answer in {attempt} attempt{'s' if attempt > 1 else ''}: "
                     f"{failure}.",
                     hint="Look at the limits of the account and at the server, or give it more seconds.",
+                    details={"retry_after": wait},
                 )
             remark(f"{failure}; tried again in {wait:.1f} s")
             self.waiting.pause(wait)
+            if why := self.waiting.stopped():
+                raise AgentError(f"The model was not waited for: {why}.", hint="Resume the campaign.")
         raise AgentError("The model was not asked.", hint="Allow at least one attempt.")
 
     @property
@@ -109,14 +201,14 @@ class Endpoint:
         return self.url.partition("?")[0]
 
     def _once(
-        self, client: httpx.Client, data: bytes, until: float | None, attempt: int
+        self, line: Line, data: bytes, until: float | None, attempt: int
     ) -> tuple[dict[str, Any] | str, float]:
         """The answer; or what failed, and the seconds to wait before it is tried again."""
         wait = min(_FIRST_WAIT * 2 ** (attempt - 1), self.waiting.longest)
         wait *= 1 + random.random() / 4  # noqa: S311  so that workers do not all come back at once
         try:
-            status, headers, text = self._sent(client, data, until)
-        except (httpx.TransportError, httpx.DecodingError) as error:
+            status, headers, text = self._sent(line, data, until)
+        except (httpx.HTTPError, OSError) as error:
             return f"{type(error).__name__}: {error}".rstrip(": ")[:_MOST_SAID], wait
         if status >= 300:
             said = self._scrubbed(f"status {status}, {_reason(text)}")
@@ -131,26 +223,20 @@ class Endpoint:
             return f"the answer is no JSON object: {quote(text.decode('utf-8', 'replace'), 80)}", wait
         return answer, 0.0
 
-    def _sent(
-        self, client: httpx.Client, data: bytes, until: float | None
-    ) -> tuple[int, httpx.Headers, bytes]:
-        left = None if until is None else max(until - self.waiting.clock(), 0.001)
+    def _sent(self, line: Line, data: bytes, until: float | None) -> tuple[int, httpx.Headers, bytes]:
+        waiting = self.waiting
+        left = None if until is None else max(until - waiting.clock(), 0.001)
         timeout = httpx.Timeout(left, connect=_CONNECT if left is None else min(left, _CONNECT))
-        with client.stream("POST", self.url, content=data, headers=self.headers, timeout=timeout) as response:
-            parts: list[bytes] = []
-            size = 0
-            for part in response.iter_bytes():
-                size += len(part)
-                if size > _MOST_BYTES:
-                    raise AgentError(
-                        f"The answer of {self._where} has more than {_MOST_BYTES:,} bytes.",
-                        hint="Ask for less.",
-                    )
-                # A server that sends a byte now and then would never meet the time-out of one read.
-                if until is not None and self.waiting.clock() >= until:
-                    raise httpx.ReadTimeout("the answer did not end in time")
-                parts.append(part)
-            return response.status_code, response.headers, b"".join(parts)
+        answer = line.send(self.url, self.headers, data, timeout)
+        while not wait_for([answer], timeout=_LOOK).done:
+            if why := waiting.stopped():
+                line.cut()
+                raise AgentError(f"The model was not waited for: {why}.", hint="Resume the campaign.")
+            # A server that sends a byte now and then never meets the time-out of one read.
+            if until is not None and waiting.clock() >= until:
+                line.cut()
+                raise httpx.ReadTimeout("the answer did not end in time")
+        return answer.result()
 
     def _scrubbed(self, said: str) -> str:
         """Without the key, which some servers repeat when they refuse it."""
