@@ -1,7 +1,7 @@
 # Every target sets up what it needs: Python 3.11 or newer, git and make are enough.
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-agents check bench soak clean format
+.PHONY: help demo ui test test-agents check bench soak clean format
 MAKEFLAGS += --no-print-directory
 
 VENV ?= .venv
@@ -11,9 +11,12 @@ READY := $(VENV)/.autoresearch
 WORKERS ?= 2
 ARGS ?=
 # Programs from the npm registry that tests run, by the folders of tests/npm; the biggest ones only for `make test-agents`.
-NPM := claude-code gemini
+NPM := browser claude-code gemini
 NPM_AGENTS := claude-code codex gemini opencode
 npm_ready = $(foreach name,$(1),$(VENV)/npm/$(name)/.ready)
+# The dashboard as it is built; what it is built from.
+UI := autoresearch/_ui/index.html
+UI_SOURCES := $(shell find autoresearch/web -type f -not -path '*/node_modules/*') hatch_build.py
 BENCHMARKS := $(sort $(wildcard benchmarks/*.py))
 
 help:  ## what can be made
@@ -22,7 +25,9 @@ help:  ## what can be made
 demo: $(READY)  ## a real research campaign, about 90 seconds; ARGS="--seed 1" to vary it
 	@$(BIN)/autoresearch demo $(ARGS)
 
-test: $(READY) $(call npm_ready,$(NPM))  ## every test, the built wheel and the documentation included
+ui: $(READY) $(UI)  ## build the dashboard, when a source of it changed
+
+test: $(READY) $(UI) $(call npm_ready,$(NPM))  ## every test, the built wheel and the documentation included
 	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal -m "not every_agent" $(ARGS)
 
 test-agents: $(READY) $(call npm_ready,$(NPM_AGENTS))  ## whole campaigns with the real coding agents, no key needed
@@ -33,6 +38,7 @@ check: $(READY)  ## format, lint, types, layers, links in the documentation
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/python hatch_build.py check
 	@$(BIN)/python -m pytest -q -p no:cacheprovider tests/house/test_links.py
 
 format: $(READY)  ## bring the sources into shape
@@ -45,11 +51,14 @@ soak: $(READY)  ## the tests that run a sample by default, in full
 	@AUTORESEARCH_SOAK=1 $(BIN)/python -m pytest -q -n $(WORKERS) -m soak --timeout 7200 $(ARGS)
 
 clean:  ## remove what was built or set up here
-	@rm -rf $(VENV) build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	@rm -rf $(VENV) autoresearch/_ui autoresearch/web/node_modules build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 	@find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +
 
 $(VENV)/npm/%/.ready: tests/npm/%/package.json tests/npm/%/package-lock.json tools/npm.sh | $(READY)
 	@tools/npm.sh $(VENV) $*
+
+$(UI): $(UI_SOURCES) | $(READY)
+	@$(BIN)/python hatch_build.py && touch $@
 
 $(READY): pyproject.toml constraints.txt tools/setup.sh
 	@tools/setup.sh $(VENV)

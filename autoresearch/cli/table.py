@@ -21,6 +21,7 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "context": ("reading", "Print what an agent reads before its next change."),
     },
     "See": {
+        "ui": ("dashboard", "Open the dashboard in a browser, until Ctrl-C."),
         "status": ("reading", "Say where the project stands."),
         "frontier": ("reading", "List the running bests, from baseline to best."),
         "progress": ("reading", "Draw every attempt and the running best."),

@@ -48,6 +48,15 @@ ROWS = (
     _get("ready", "/ready", Health, "The store can be reached and is migrated.", scope=None),
     _get("metrics", "/metrics", bytes, "Counts for Prometheus.", media="text/plain", scope="admin"),
     _get("docs", "/docs", bytes, "Every endpoint on one page.", media="text/html", scope=None),
+    _get("dashboard", "/", bytes, "The dashboard.", media="text/html", scope=None),
+    _get(
+        "dashboard_file",
+        "/assets/{file}",
+        bytes,
+        "A script, style, font or picture of the dashboard; its name changes with its content.",
+        media="text/javascript",
+        scope=None,
+    ),
     _get(
         "sdk_page",
         "/sdk/",

@@ -55,6 +55,21 @@ ROWS = (
         scope=None,
         body=access.SignIn,
     ),
+    _row(
+        "ways_in",
+        "GET /v1/auth/ways",
+        access.Ways,
+        "How one comes in: by signing in, by a link of `autoresearch ui`, or by making the first account.",
+        scope=None,
+    ),
+    _row(
+        "use_local_link",
+        "POST /v1/auth/local",
+        access.LocalKey,
+        "Exchange a link of `autoresearch ui`, once, for the key of the page that it opened.",
+        scope=None,
+        body=access.LocalLink,
+    ),
     _row("sign_out", "POST /v1/auth/sign-out", None, "End the session that asks."),
     _row(
         "current_sign_in", "GET /v1/auth/session", access.SignedIn, "Who is signed in, with the CSRF token."

@@ -23,6 +23,8 @@ __all__ = [
     "InvitationRequest",
     "KeyRequest",
     "KeyState",
+    "LocalKey",
+    "LocalLink",
     "Member",
     "NewApiKey",
     "NewIngestionKey",
@@ -41,6 +43,7 @@ __all__ = [
     "SignIn",
     "SignUp",
     "SignedIn",
+    "Ways",
     "WebSession",
 ]
 
@@ -160,6 +163,30 @@ class SetUp(_Secret):
     name: _PersonName = ""
     password: Password
     organization: _Short
+
+
+class Ways(Record):
+    """How one comes into a server.
+
+    Attributes:
+        local: By the link that ``autoresearch ui`` printed; nobody has an account then.
+        set_up: Nobody has an account yet: the first one is made with the token that the first start printed.
+    """
+
+    local: bool
+    set_up: bool
+
+
+class LocalLink(_Secret):
+    """The code in a link of ``autoresearch ui``."""
+
+    link: _Token
+
+
+class LocalKey(Record):
+    """The key of a page that was opened by a link: valid until ``autoresearch ui`` ends, and for that address alone."""
+
+    key: str
 
 
 class Acceptance(_Secret):

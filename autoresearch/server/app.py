@@ -20,6 +20,7 @@ from autoresearch.server import (
     health,
     ingest,
     manual,
+    page,
     people,
     projects,
     sdk,
@@ -63,5 +64,5 @@ def make_app(state: State) -> FastAPI:
 def _raw_routes() -> Sequence[Sequence[BaseRoute]]:
     """Routes in the order in which they are tried."""
     by_hand: list[Any] = [health, projects, experiments, blobs, files, ingest, events, comparing]
-    by_hand += [agent, people, sdk, manual, faces]
+    by_hand += [agent, people, sdk, manual, page, faces]
     return [*(module.routes() for module in by_hand), table_routes()]

@@ -11,7 +11,7 @@ from autoresearch.ledger.local.ledger import LocalLedger
 from autoresearch.server.state import Limits, State
 from autoresearch.settings import Settings
 
-__all__ = ["opened"]
+__all__ = ["opened", "opened_here"]
 
 
 @contextmanager
@@ -32,6 +32,21 @@ def opened(home: Path, *, limits: Limits | None = None) -> Iterator[State]:
         settings.database_url or home / "ledger.sqlite", settings.objects_url or home / "objects"
     ) as ledger:
         ledger.store.check()
-        access = Access(ledger.database)
-        limits = limits or Limits(upload=settings.max_blob_bytes)
-        yield State(database=ledger.database, objects=ledger.store, access=access, limits=limits)
+        yield _state(ledger, limits or Limits(upload=settings.max_blob_bytes))
+
+
+@contextmanager
+def opened_here(home: Path) -> Iterator[State]:
+    """The state of a server over the embedded store in a folder, whatever database the settings name for a server.
+
+    Raises:
+        StoreError: The store cannot be used.
+    """
+    with LocalLedger.open(home) as ledger:
+        yield _state(ledger, Limits())
+
+
+def _state(ledger: LocalLedger, limits: Limits) -> State:
+    return State(
+        database=ledger.database, objects=ledger.store, access=Access(ledger.database), limits=limits
+    )

@@ -10,10 +10,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
+from autoresearch.errors import NotFound
 from autoresearch.ledger.access.pages import of_items
 from autoresearch.ledger.access.service import Access, Caller
 from autoresearch.ledger.access.signing import Opened, Visitor
 from autoresearch.protocol.calls import arguments
+from autoresearch.records.access import LocalKey, Ways
 from autoresearch.server import cookies
 from autoresearch.server.auth import state_of, whoever
 from autoresearch.server.bodies import read_body
@@ -35,6 +37,8 @@ def routes() -> Sequence[BaseRoute]:
         **{name: partial(_calling, work) for name, work in _CALLS.items()},
         "sign_out": _sign_out,
         "current_sign_in": _session,
+        "ways_in": _ways,
+        "use_local_link": _local,
     }
     return by_hand(**{name: _named(endpoint, name) for name, endpoint in endpoints.items()})
 
@@ -144,6 +148,25 @@ async def _sign_out(request: Request) -> Response:
     answer = Response(status_code=204)
     cookies.forget_session(request, answer)
     return answer
+
+
+async def _ways(request: Request) -> Response:
+    state = state_of(request)
+    local = state.door is not None
+    needed = not local and await state.run(state.access.bootstrap_needed)
+    return answer_json(Ways(local=local, set_up=needed), Ways)
+
+
+async def _local(request: Request) -> Response:
+    cookies.require_own_page(request, surely=False)
+    cookies.require_json(request)
+    door, given = state_of(request).door, await _given(request, _MOST)
+    if door is None:
+        raise NotFound(
+            "This server takes no such link: it was not started by `autoresearch ui`.",
+            hint="Sign in with an account of this server.",
+        )
+    return answer_json(LocalKey(key=door.exchange(given["body"].link)), LocalKey)
 
 
 async def _session(request: Request) -> Response:

@@ -17,6 +17,7 @@ from autoresearch.ledger.local.gathering import store_together
 from autoresearch.ledger.local.ledger import LocalLedger
 from autoresearch.server.bodies import Budget
 from autoresearch.server.committer import Committer
+from autoresearch.server.door import Door
 from autoresearch.server.feeds import Feeds
 from autoresearch.server.figures import Figures
 from autoresearch.server.recognizer import Recognizer
@@ -60,6 +61,7 @@ class State:
         limits: What one request may ask for.
         figures: What it counts of itself.
         budget: Memory that the bodies of requests may take.
+        door: The way in of whoever started it on their own machine; None where people sign in.
         committer: Stores what requests hand over; there while the server serves.
         recognizer: Whose key it is; there while the server serves.
         feeds: What changed, for those who watch; there while the server serves.
@@ -71,6 +73,7 @@ class State:
     limits: Limits = field(default_factory=Limits)
     figures: Figures = field(default_factory=Figures)
     budget: Budget = field(default_factory=Budget)
+    door: Door | None = None
     committer: Committer = field(init=False)
     recognizer: Recognizer = field(init=False)
     feeds: Feeds = field(init=False)

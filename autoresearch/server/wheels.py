@@ -46,7 +46,9 @@ def _digest(data: bytes) -> str:
 
 def _package() -> Iterator[tuple[str, bytes]]:
     package = Path(autoresearch.__file__).parent
-    for path in package.rglob("*"):
+    # In a checkout the dashboard's sources lie here too, and perhaps a thousand files that they need to be built.
+    folders = [path for path in package.iterdir() if path.name != "web"]
+    for path in (file for folder in folders for file in (folder.rglob("*") if folder.is_dir() else [folder])):
         if path.is_file() and "__pycache__" not in path.parts:
             yield f"autoresearch/{path.relative_to(package).as_posix()}", path.read_bytes()
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+import hatch_build
 from autoresearch import __version__
 from tests.house.source import ROOT, tracked
 
@@ -84,11 +85,22 @@ def test_every_source_and_data_file_is_in_the_wheel(built: Built) -> None:
     missing = []
     for path in tracked():
         where = path.relative_to(ROOT).as_posix()
+        if where.startswith("autoresearch/web/"):
+            continue  # sources of the dashboard, which is in the wheel as it is built
         inside = where if where.startswith("autoresearch/") else f"autoresearch/_shipped/{where}"
         if where.startswith(("autoresearch/", "agents/", "prompts/")) and inside not in names:
             missing.append(where)
     assert missing == []
     assert {"autoresearch/py.typed", f"autoresearch-{__version__}.dist-info/licenses/LICENSE"} <= names
+
+
+def test_the_dashboard_is_in_the_wheel_as_it_is_built_from_the_present_sources(built: Built) -> None:
+    names = _names(built.wheel)
+    assert {name for name in names if name.startswith("autoresearch/web/")} == set()
+    assert "autoresearch/_ui/index.html" in names
+    digest = hatch_build.digest(ROOT / "autoresearch" / "web")
+    with zipfile.ZipFile(built.wheel) as opened:
+        assert opened.read("autoresearch/_ui/sources.sha256").decode().strip() == digest
 
 
 def test_the_source_archive_builds_the_same_wheel(built: Built) -> None:

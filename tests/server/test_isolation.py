@@ -40,6 +40,8 @@ from tests.serving import Served, in_process, key_of
 Values = Mapping[str, str]
 NAMED = {"project", "artifact", "ref", "move", "file"}
 PUBLIC = {
+    "dashboard",
+    "dashboard_file",
     "docs",
     "health",
     "ready",
@@ -49,6 +51,8 @@ PUBLIC = {
     "sign_up",
     "sign_in",
     "reset_password",
+    "use_local_link",
+    "ways_in",
 }
 
 
@@ -100,6 +104,7 @@ BODIES: Mapping[str, Callable[[Values], Any]] = {
         "produced_by": v["experiment_id"],
     },
     "ingest_beat": lambda v: {"run_id": v["run_id"], "writer_id": v["writer"]},
+    "use_local_link": lambda v: {"link": v["token"]},
     "set_up": lambda v: {"token": v["token"], "email": "e@x.y", "password": GOOD, "organization": "x"},
     "sign_up": lambda v: {"token": v["token"], "password": GOOD},
     "sign_in": lambda v: {"email": v["email"], "password": "wrong horse entirely"},

@@ -50,6 +50,16 @@ class AsyncHandCalls(AsyncCaller):
         answer: bytes = await self.call("docs", {})
         return answer
 
+    async def dashboard(self) -> bytes:
+        """The dashboard."""
+        answer: bytes = await self.call("dashboard", {})
+        return answer
+
+    async def dashboard_file(self, file: str) -> bytes:
+        """A script, style, font or picture of the dashboard; its name changes with its content."""
+        answer: bytes = await self.call("dashboard_file", {"file": file})
+        return answer
+
     async def sdk_page(self) -> bytes:
         """Where pip finds the client of this version."""
         answer: bytes = await self.call("sdk_page", {})

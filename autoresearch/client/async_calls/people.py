@@ -13,6 +13,8 @@ from autoresearch.records.access import (
     Invitation,
     InvitationRequest,
     KeyRequest,
+    LocalKey,
+    LocalLink,
     Member,
     NewApiKey,
     NewIngestionKey,
@@ -27,6 +29,7 @@ from autoresearch.records.access import (
     SignedIn,
     SignIn,
     SignUp,
+    Ways,
     WebSession,
 )
 from autoresearch.records.base import Page
@@ -50,6 +53,16 @@ class AsyncPeopleCalls(AsyncCaller):
     async def sign_in(self, body: SignIn) -> SignedIn:
         """Sign in; the session is in a cookie that no script can read."""
         answer: SignedIn = await self.call("sign_in", {"body": body})
+        return answer
+
+    async def ways_in(self) -> Ways:
+        """How one comes in: by signing in, by a link of `autoresearch ui`, or by making the first account."""
+        answer: Ways = await self.call("ways_in", {})
+        return answer
+
+    async def use_local_link(self, body: LocalLink) -> LocalKey:
+        """Exchange a link of `autoresearch ui`, once, for the key of the page that it opened."""
+        answer: LocalKey = await self.call("use_local_link", {"body": body})
         return answer
 
     async def sign_out(self) -> None:

@@ -50,6 +50,16 @@ class HandCalls(Caller):
         answer: bytes = self.call("docs", {})
         return answer
 
+    def dashboard(self) -> bytes:
+        """The dashboard."""
+        answer: bytes = self.call("dashboard", {})
+        return answer
+
+    def dashboard_file(self, file: str) -> bytes:
+        """A script, style, font or picture of the dashboard; its name changes with its content."""
+        answer: bytes = self.call("dashboard_file", {"file": file})
+        return answer
+
     def sdk_page(self) -> bytes:
         """Where pip finds the client of this version."""
         answer: bytes = self.call("sdk_page", {})

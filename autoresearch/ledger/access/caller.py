@@ -27,7 +27,8 @@ class Caller:
     """Who a request comes from.
 
     Attributes:
-        kind: What it was recognized by; ``operator`` is the command line on the server's own machine, which no request is.
+        kind: What it was recognized by; ``operator`` is whoever works on the server's own machine: by the command line, or by the
+            page that ``autoresearch ui`` opened.
         organization: Id of the organization whose ledger it works on.
         organization_name: Its name.
         actor: Who it is in the ledger.

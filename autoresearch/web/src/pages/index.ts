@@ -1,0 +1,14 @@
+// The pages of a project, in the order of the tabs. Each is loaded when it is first shown.
+
+import type { Component } from "svelte";
+
+interface Page {
+  title: string;
+  load: () => Promise<{ default: Component }>;
+  /** Name of the page whose tab it belongs to, where it has none of its own. */
+  below?: string;
+}
+
+export const PAGES: Record<string, Page> = {
+  project: { title: "Overview", load: () => import("./Project.svelte") },
+};

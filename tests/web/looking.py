@@ -1,0 +1,86 @@
+"""A person before the dashboard: opens pages in a real browser, and notices whatever goes wrong in them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from playwright.sync_api import Browser, BrowserContext, Page
+
+from autoresearch.ledger.local.ledger import LocalLedger
+from autoresearch.records.campaign import Campaign
+from tests.house.source import ROOT
+from tests.serving import Served
+from tests.web.browser import AXE
+from tests.web.seeding import Seeded
+
+__all__ = ["PHONE", "SCREENS", "WIDE", "Scheme", "Site", "Width", "photographed", "violations"]
+
+Scheme = Literal["light", "dark"]
+Width = Literal[1440, 390]
+WIDE: Width = 1440
+PHONE: Width = 390
+SCREENS = ROOT / "build" / "screens"
+_SECONDS = 10_000
+
+
+@dataclass
+class Site:
+    """A dashboard that is served, and what it shows."""
+
+    chromium: Browser
+    served: Served
+    ledger: LocalLedger
+    seeds: Seeded
+    campaign: Campaign
+
+    @contextmanager
+    def visit(self, path: str, *, width: Width = WIDE, scheme: Scheme = "light") -> Iterator[Page]:
+        """A page that was opened by a new link in a browser that knows nothing; nothing may have failed in it at the end."""
+        door = self.served.state.door
+        assert door is not None
+        url = f"{self.served.url}{path}#{door.link}"
+        with opened(self.chromium, url, width=width, scheme=scheme) as page:
+            yield page
+
+
+@contextmanager
+def opened(chromium: Browser, url: str, *, width: Width = WIDE, scheme: Scheme = "light") -> Iterator[Page]:
+    """A page in a browser of its own."""
+    context: BrowserContext = chromium.new_context(
+        viewport={"width": width, "height": 900}, color_scheme=scheme, reduced_motion="reduce"
+    )
+    context.set_default_timeout(_SECONDS)
+    try:
+        page = context.new_page()
+        wrong: list[str] = []
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.on("console", lambda said: wrong.append(said.text) if said.type == "error" else None)
+        page.goto(url)
+        yield page
+        assert page.evaluate("window.struck") is None, "what somebody wrote was run"
+        # A request that fails while the server is away, or that is refused, is said by the page itself.
+        assert [said for said in wrong if not said.startswith("Failed to load resource")] == []
+    finally:
+        context.close()
+
+
+def photographed(page: Page, name: str) -> None:
+    """Keep what the page looks like, for people."""
+    SCREENS.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=SCREENS / f"{name}.png", full_page=True)
+
+
+def violations(page: Page) -> list[Any]:
+    """What axe finds wrong, in short; and a page that is wider than the screen."""
+    page.evaluate(AXE.read_text(encoding="utf-8"))
+    found: Any = page.evaluate("axe.run({ resultTypes: ['violations'] })")
+    wrong: list[Any] = [
+        (each["id"], node["target"], node["failureSummary"])
+        for each in found["violations"]
+        for node in each["nodes"]
+    ]
+    too_wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    return [*wrong, *([("wider than the screen", too_wide)] if too_wide > 0 else [])]

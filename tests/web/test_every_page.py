@@ -1,0 +1,35 @@
+"""Every page, light and dark, wide and on a phone: it shows what there is, anybody can use it, and hostile words stay words."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.web.looking import Scheme, Site, Width, photographed, violations
+from tests.web.seeding import HOSTILE
+
+PAGES = {
+    "projects": ("/", "Projects"),
+    "project": ("/?project=char-lm", "Campaign 1"),
+    "no-goal": ("/?project=no-goal", "Say what is measured"),
+    "nothing-tried": ("/?project=nothing-tried", "Record the first experiment"),
+}
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_page_is_whole_and_accessible(site: Site, width: Width, scheme: Scheme) -> None:
+    with site.visit("/", width=width, scheme=scheme) as page:
+        for name, (path, said) in PAGES.items():
+            page.goto(f"{site.served.url}{path}")
+            page.get_by_role("heading", name=said).wait_for()
+            page.evaluate("document.fonts.ready")
+            photographed(page, f"{name}-{width}-{scheme}")
+            assert violations(page) == [], name
+
+
+def test_hostile_words_are_shown_as_they_are_written(site: Site) -> None:
+    with site.visit("/?project=char-lm") as page:
+        notes = page.locator("section", has=page.get_by_role("heading", name="Notes to the agents"))
+        shown = notes.get_by_text("Look at").inner_text()
+        assert shown == f"Look at {HOSTILE}".replace("\u202e", "⟨U+202E⟩")
+        assert page.locator("main img, main script, main iframe").count() == 0

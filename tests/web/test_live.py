@@ -1,0 +1,69 @@
+"""The page follows what happens, in every browser, and comes back by itself when the server does."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from playwright.sync_api import Browser, expect
+
+from autoresearch.protocol.forms import ProjectPost
+from tests.server_process import Process, command
+from tests.web import seeding
+from tests.web.looking import Site, opened, photographed, violations
+
+GOOD = "violet otter plays chess"
+
+
+def test_what_an_agent_records_is_on_every_open_page_within_two_seconds(site: Site) -> None:
+    with site.visit("/?project=char-lm") as one, site.visit("/?project=char-lm") as other:
+        for page in (one, other):
+            page.get_by_role("heading", name="What worked").wait_for()
+        best = site.ledger.research.frontier(seeding.PROJECT).best
+        assert best is not None
+        made = seeding.recorded(site.ledger, site.seeds.session, "The schedule ends too high: decay to zero")
+        seeding.judged(site.ledger, made, "keep", round(best.score - 0.02, 4))
+        begun = time.monotonic()
+        for page in (one, other):
+            expect(page.locator("main dl").first).to_contain_text(f"{best.score - 0.02:.6g}", timeout=2000)
+        assert time.monotonic() - begun < 2
+
+
+def test_the_page_recovers_by_itself_when_the_server_was_started_again(chromium: Browser, home: Path) -> None:
+    folder = home / "server"
+    words = (
+        "admin",
+        "create-user",
+        "--email",
+        "ada@example.org",
+        "--organization",
+        "lab",
+        "--password-stdin",
+    )
+    command(folder, *words, given=GOOD)
+    key = command(folder, "keys", "create", "--organization", "lab", "--name", "k", "--scope", "write")["key"]
+    server = Process(folder)
+    server.start()
+    try:
+        with opened(chromium, f"{server.url}/?project=demo") as page:
+            photographed(page, "sign-in")
+            assert violations(page) == []
+            page.get_by_label("E-mail").fill("ada@example.org")
+            page.get_by_label("Password").fill("wrong horse entirely")
+            page.get_by_role("button", name="Sign in").click()
+            expect(page.get_by_role("alert")).to_be_visible()
+            page.get_by_label("Password").fill(GOOD)
+            page.get_by_role("button", name="Sign in").click()
+            expect(page.get_by_role("heading", name="No research here yet")).to_be_visible()
+            server.kill()
+            expect(page.get_by_role("status")).to_contain_text("Reconnecting")
+            server.start()
+            with server.client(key) as client:
+                client.post_project(ProjectPost.make(name="demo", objective_metric="loss"))
+            expect(page.get_by_role("heading", name="Record the first experiment")).to_be_visible()
+            expect(page.get_by_role("status")).not_to_contain_text("Reconnecting")
+            page.get_by_role("button", name="Account").click()
+            page.get_by_role("button", name="Sign out").click()
+            expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+    finally:
+        server.kill()

@@ -1,0 +1,88 @@
+"""The overview of a project: where it stands, what each attempt was, and who does what now."""
+
+from __future__ import annotations
+
+import re
+
+from playwright.sync_api import expect
+
+from tests.web import seeding
+from tests.web.looking import Site
+
+CHART = "[role=slider]"
+
+
+def test_the_numbers_that_matter_are_those_of_the_ledger(site: Site) -> None:
+    frontier = site.ledger.research.frontier(seeding.PROJECT)
+    best, baseline = frontier.best, frontier.baseline
+    assert best is not None
+    assert baseline is not None
+    with site.visit("/?project=char-lm") as page:
+        numbers = page.locator("main dl").first
+        expect(numbers).to_contain_text(f"{best.score:.6g}")
+        expect(numbers).to_contain_text(f"+{baseline.score - best.score:.3g}")
+        expect(numbers.get_by_role("progressbar")).to_have_attribute("aria-valuenow", re.compile(r"^\d+$"))
+
+
+def test_the_keyboard_goes_through_the_attempts_and_opens_one(site: Site) -> None:
+    with site.visit("/?project=char-lm") as page:
+        chart = page.locator(CHART)
+        chart.focus()
+        page.keyboard.press("Home")
+        expect(chart).to_have_attribute("aria-valuetext", re.compile(r"^Experiment 1, kept, 1.7"))
+        page.keyboard.press("ArrowRight")
+        expect(chart).to_have_attribute("aria-valuenow", "2")
+        page.keyboard.press("Enter")
+        page.wait_for_url("**page=experiment&id=2")
+
+
+def test_the_mouse_shows_the_note_and_the_gain_of_what_it_points_at(site: Site) -> None:
+    with site.visit("/?project=char-lm") as page:
+        step = page.locator(f"{CHART} .step").nth(1)
+        step.hover(force=True)
+        tip = page.locator(".tip")
+        expect(tip).to_contain_text("Kept")
+        expect(tip).to_contain_text("+0.0")
+
+
+def test_a_part_of_the_chart_that_was_drawn_over_is_zoomed_in_and_stands_in_the_url(site: Site) -> None:
+    with site.visit("/?project=char-lm") as page:
+        box = page.locator(CHART).bounding_box()
+        assert box is not None
+        page.mouse.move(box["x"] + box["width"] * 0.3, box["y"] + 80)
+        page.mouse.down()
+        page.mouse.move(box["x"] + box["width"] * 0.6, box["y"] + 90, steps=4)
+        page.mouse.up()
+        page.wait_for_url(re.compile(r"zoom=\d+-\d+"))
+        window = re.search(r"zoom=(\d+)-(\d+)", page.url)
+        assert window is not None
+        assert 10 < int(window[1]) < int(window[2]) < 50
+        page.reload()
+        expect(page.get_by_role("button", name="show all")).to_be_visible()
+        page.get_by_role("button", name="show all").click()
+        expect(page.get_by_role("button", name="show all")).to_be_hidden()
+
+
+def test_a_campaign_is_paused_and_gone_on_with_and_stopping_asks_first(site: Site) -> None:
+    with site.visit("/?project=char-lm") as page:
+        panel = page.get_by_role("region", name="Campaign 1")
+        expect(panel).to_contain_text("worker-3")
+        expect(panel).to_contain_text("8 of 40")
+        panel.get_by_role("button", name="Pause").click()
+        expect(panel).to_contain_text("paused")
+        assert site.ledger.campaigns.campaign(site.campaign.id).state == "paused"
+        panel.get_by_role("button", name="Resume").click()
+        expect(panel).to_contain_text("running")
+        panel.get_by_role("button", name="Stop").click()
+        expect(panel.get_by_role("button", name="sure?")).to_be_visible()
+        assert site.ledger.campaigns.campaign(site.campaign.id).state == "running"
+
+
+def test_a_note_is_left_for_the_agents_by_the_person_who_looks(site: Site) -> None:
+    with site.visit("/?project=char-lm") as page:
+        page.get_by_label("A note").fill("Try a wider model before a deeper one.")
+        page.get_by_role("button", name="Leave the note").click()
+        expect(page.get_by_text("Try a wider model before a deeper one.")).to_be_visible()
+        expect(page.get_by_label("A note")).to_have_value("")
+    notes = site.ledger.memory.notes(seeding.PROJECT, limit=100).items
+    assert (notes[-1].text, str(notes[-1].actor)) == ("Try a wider model before a deeper one.", "ada")
