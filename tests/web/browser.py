@@ -53,7 +53,11 @@ def _program() -> str:
 def browser() -> Iterator[Browser]:
     """A browser, closed at the end of the block."""
     # With a POSIX locale a chart library throws when it is loaded.
-    environment: dict[str, str | float | bool] = {**os.environ, "LANG": "en_US.UTF-8", "LC_ALL": "en_US.UTF-8"}
+    environment: dict[str, str | float | bool] = {
+        **os.environ,
+        "LANG": "en_US.UTF-8",
+        "LC_ALL": "en_US.UTF-8",
+    }
     options = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
     with sync_playwright() as playwright:
         made = playwright.chromium.launch(executable_path=_program(), args=options, env=environment)

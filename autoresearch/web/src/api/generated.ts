@@ -592,6 +592,7 @@ export interface LogArtifactBody {
 
 export interface LoggedLine {
   name: string;
+  labels: Record<string, string>;
   number: number;
   step: number;
   time: number;
