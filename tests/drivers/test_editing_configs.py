@@ -234,7 +234,7 @@ def test_a_diff_shows_what_is_ours_and_no_secret_of_others() -> None:
     before = json.dumps(
         {"mcpServers": {"x": {"env": {"GITHUB_TOKEN": "ghp_secret"}, "args": ["--key", "hidden"]}}}, indent=2
     )
-    after = jsonc.with_member(before, PATH, {**ENTRY, "env": {"MY_KEY": "sk-mine", "REF": "${HOME}"}})
+    after = jsonc.with_member(before, PATH, {**ENTRY, "env": {"THING": "sk-mine", "REF": "${HOME}"}})
     shown = shown_diff("f", before, after)
     assert '+      "command": "/usr/bin/python3",' in shown
     assert '"REF": "${HOME}"' in shown

@@ -145,7 +145,16 @@ def test_values_that_its_user_added_to_the_entry_stay(root: Path, home: Path) ->
     assert config.read_text() == text
 
 
-def test_a_server_of_our_name_that_is_not_ours_is_left(root: Path, home: Path) -> None:
+@pytest.mark.parametrize(
+    "theirs",
+    [
+        '{"command": "docker", "args": ["run", "their/image"]}',
+        '{"command": ["x"], "args": 7}',
+        "3",
+        '{"url": 1}',
+    ],
+)
+def test_a_server_of_our_name_that_is_not_ours_is_left(theirs: str, root: Path, home: Path) -> None:
     config = home / ".cursor" / "mcp.json"
     config.parent.mkdir()
     config.write_text(

@@ -166,6 +166,20 @@ def test_an_experiment_that_is_not_there_is_told_to_the_model(project: Assignmen
     assert "99" in outcome.text
 
 
+@pytest.mark.parametrize("text", ["", "\0", "\ud800", "'; DROP TABLE x; --", '"*', "a" * 100_000, "\u202e"])
+def test_whatever_a_model_asks_the_ledger_it_gets_an_answer(project: Assignment, text: str) -> None:
+    with opened_ledger(project) as tools:
+        box = Toolbox.of(tools)
+        for name, argument in (
+            ("search_experiments", "words"),
+            ("check_tried", "change"),
+            ("get_diff", "experiment"),
+        ):
+            outcome = box.run(Call("1", name, {argument: text}))
+            assert outcome.text.encode()
+            assert len(outcome.text) < 5000
+
+
 def test_there_are_no_tools_over_a_ledger_when_no_project_is_named(tmp_path: Path) -> None:
     with opened_ledger(Assignment(brief={}, folder=tmp_path, scratch=tmp_path)) as tools:
         assert tools == ()

@@ -303,6 +303,9 @@ def test_arguments_that_are_no_json_come_back_with_the_reason(
     [
         (call("run_shell", command="rm -rf /"), 'There is no tool "run_shell".'),
         (call("read_file"), "path is needed"),
+        (call("read_file", path=None), "path is needed"),
+        (call("edit_file", path="train.py", old="\ud800", new="x"), "is not in train.py"),
+        (call("write_file", path="train.py", text="\ud800"), "half a character"),
         (call("read_file", path="train.py", mode="rb"), 'no argument "mode"'),
         (call("read_file", path=7), "path was 7. Give a string."),
         (call("read_file", path="train.py", lines=True), "lines was true. Give an integer."),

@@ -115,8 +115,9 @@ class Client:
         """Whether an entry of our name is one that we wrote, by what it starts or where it leads."""
         if not isinstance(entry, Mapping):
             return False
-        command = entry.get("command")
-        words = [*(command if isinstance(command, list) else [command]), *(entry.get("args") or ())]
+        command, arguments = entry.get("command"), entry.get("args")
+        words = [*(command if isinstance(command, list) else [command])]
+        words += arguments if isinstance(arguments, list) else []
         address = entry.get("url") or entry.get("httpUrl")
         starts = NAME in words and "mcp" in words
         return starts or (isinstance(address, str) and address.rstrip("/").endswith("/mcp"))

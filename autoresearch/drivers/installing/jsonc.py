@@ -22,6 +22,7 @@ _SCALAR = re.compile(r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null")
 _BLANK = re.compile(r"[ \t\r\n]*")
 _REST_OF_LINE = re.compile(r"[ \t]*(?://[^\n]*|(?:/\*(?:[^*\n]|\*(?!/))*\*/[ \t]*)*(?=\r?\n|$))")
 _DEEPEST = 200
+_DECODER = json.JSONDecoder()
 
 
 @dataclass(slots=True)
@@ -38,17 +39,19 @@ class _Value:
     start: int
     end: int
     data: Any
-    members: list[_Member] | None = None
+    members: list[_Member] = field(default_factory=list)
     commas: list[int] = field(default_factory=list)
 
     def member(self, name: str) -> _Member | None:
-        found = [one for one in self.members or () if one.name == name]
+        found = [one for one in self.members if one.name == name]
         if len(found) > 1:
             raise Conflict(f"{name!r} stands there {len(found)} times.", hint="Leave one of them.")
         return found[0] if found else None
 
 
 class _Reader:
+    """Reads a text; what holds no comment is read by the standard library, as these files can have many megabytes."""
+
     def __init__(self, text: str) -> None:
         self.text = text
 
@@ -57,6 +60,10 @@ class _Reader:
         if self.skip(value.end) != len(self.text):
             self.fail(self.skip(value.end), "something stands after its end")
         return value
+
+    def opened(self, value: _Value) -> _Value:
+        """An object with its members; of anything else there are none."""
+        return self._object(value.start, 0) if isinstance(value.data, dict) else value
 
     def skip(self, at: int) -> int:
         found = _SPACE.match(self.text, at)
@@ -70,10 +77,14 @@ class _Reader:
         if depth > _DEEPEST:
             self.fail(at, "it is nested too deep")
         first = self.text[at : at + 1]
-        if first == "{":
-            return self._object(at, depth)
-        if first == "[":
-            return self._array(at, depth)
+        if first in {"{", "["}:
+            try:
+                data, end = _DECODER.raw_decode(self.text, at)
+            except RecursionError:
+                self.fail(at, "it is nested too deep")
+            except ValueError:
+                return self._object(at, depth) if first == "{" else self._array(at, depth)
+            return _Value(at, end, data)
         found = (_STRING if first == '"' else _SCALAR).match(self.text, at)
         if found is None:
             self.fail(
@@ -85,8 +96,7 @@ class _Reader:
             self.fail(at, str(error)[:80])
 
     def _object(self, start: int, depth: int) -> _Value:
-        made = _Value(start, start, {}, members=[])
-        assert made.members is not None
+        made = _Value(start, start, {})
         at = self.skip(start + 1)
         while self.text[at : at + 1] != "}":
             if made.members and len(made.commas) < len(made.members):
@@ -140,10 +150,13 @@ def parsed(text: str) -> dict[str, Any]:
 
 def get(text: str, path: Sequence[str]) -> Any:
     """The value at a path of names; None when there is none."""
-    value: Any = parsed(text)
+    return _at(parsed(text), path)
+
+
+def _at(data: Any, path: Sequence[str]) -> Any:
     for name in path:
-        value = value.get(name) if isinstance(value, dict) else None
-    return value
+        data = data.get(name) if isinstance(data, dict) else None
+    return data
 
 
 def with_member(text: str, path: Sequence[str], value: Any) -> str:
@@ -153,8 +166,9 @@ def with_member(text: str, path: Sequence[str], value: Any) -> str:
         Invalid: The text is no JSON.
         Conflict: What stands on the way is no object, or stands there twice.
     """
-    wanted = _changed(parsed(text), path, value)
-    if wanted == parsed(text):
+    present = parsed(text)
+    wanted = _changed(present, path, value)
+    if wanted == present:
         return text
     if not text.strip():
         return json.dumps(_nested(path, value), indent=2, ensure_ascii=False) + "\n"
@@ -162,9 +176,11 @@ def with_member(text: str, path: Sequence[str], value: Any) -> str:
 
 
 def _set(text: str, path: Sequence[str], value: Any) -> str:
-    at = _Reader(text).whole()
+    reader = _Reader(text)
+    at = reader.whole()
     for depth, name in enumerate(path):
-        if at.members is None:
+        at = reader.opened(at)
+        if not isinstance(at.data, dict):
             raise Conflict(f"{'.'.join(path[:depth])} is no object.", hint="Mend it by hand first.")
         found = at.member(name)
         if found is None:
@@ -180,14 +196,16 @@ def without_member(text: str, path: Sequence[str]) -> str:
         Invalid: The text is no JSON.
         Conflict: A name on the way stands there twice.
     """
-    if get(text, path) is None:
+    present = parsed(text)
+    if _at(present, path) is None:
         return text
-    wanted = _changed(parsed(text), path, _GONE)
-    objects = [_Reader(text).whole()]
-    for name in path:
+    wanted = _changed(present, path, _GONE)
+    reader = _Reader(text)
+    objects = [reader.opened(reader.whole())]
+    for name in path[:-1]:
         found = objects[-1].member(name)
         assert found is not None
-        objects.append(found.value)
+        objects.append(reader.opened(found.value))
     depth = len(path) - 1
     while depth > 0 and _is_all(text, objects[depth], path[depth]) and _is_plain(text, objects, path, depth):
         depth -= 1
@@ -224,7 +242,6 @@ def _nested(path: Sequence[str], value: Any) -> Any:
 
 
 def _inserted(text: str, at: _Value, name: str, value: Any) -> str:
-    assert at.members is not None
     newline = "\r\n" if "\r\n" in text else "\n"
     if not at.members:
         return _first(text, at, name, value, newline)
@@ -258,7 +275,7 @@ def _first(text: str, at: _Value, name: str, value: Any, newline: str) -> str:
 def _is_all(text: str, at: _Value, name: str) -> bool:
     """Whether an object holds this member and nothing else, not even a comment."""
     found = at.member(name)
-    if found is None or len(at.members or ()) != 1:
+    if found is None or len(at.members) != 1:
         return False
     around = [text[at.start + 1 : found.key], text[found.value.end : at.end - 1]]
     return not "".join(around).replace(",", "", len(at.commas)).strip()
@@ -272,7 +289,7 @@ def _is_plain(text: str, objects: Sequence[_Value], path: Sequence[str], depth: 
 
 
 def _removed(text: str, at: _Value, name: str) -> str:
-    members = at.members or []
+    members = at.members
     index = next(number for number, one in enumerate(members) if one.name == name)
     member = members[index]
     start = _blank_before(text, member.key)

@@ -18,9 +18,9 @@ __all__ = ["shown_diff"]
 _WIDEST = 400
 _PAIR = re.compile(r"""(?P<name>"?[\w.-]+"?)(?P<is>\s*[:=]\s*)(?P<value>"(?:[^"\\]|\\.)*"|'[^']*')""")
 _ITEM = re.compile(r"""^(?P<before>\s*)(?P<value>"(?:[^"\\]|\\.)*"|'[^']*')(?P<after>\s*,?\s*)$""")
-_TELLING = re.compile(r"key|token|secret|passw|auth|bearer|credential|cookie|session", re.IGNORECASE)
 _REFERENCE = re.compile(r"\$\{?\w|\{env:")
-_NAMES = frozenset({"env_vars", "bearer_token_env_var"})
+_PLAIN = frozenset({"type", "command", "args", "url", "httpUrl", "env_vars", "bearer_token_env_var"})
+"""Names of what we write that is a text; whatever else stands in our entry was put there by its user."""
 
 
 def shown_diff(name: str, before: str, after: str | None, *, format: str = "") -> str:  # noqa: A002  the field's word
@@ -54,14 +54,14 @@ def _spread(text: str) -> str:
 
 
 def _hidden(line: str) -> str:
-    """A line whose values may be read by anybody: of others' lines none, of ours no secret."""
+    """A line whose values may be read by anybody: of others' lines none, of ours what we write ourselves."""
     if line.startswith(("--- ", "+++ ", "@@")):
         return line
     of_others = line.startswith(" ")
 
     def pair(found: re.Match[str]) -> str:
         name, value = found["name"].strip('"'), found["value"]
-        safe = name in _NAMES or _REFERENCE.search(value) or not (of_others or _TELLING.search(name))
+        safe = _REFERENCE.search(value) or (name in _PLAIN and not of_others)
         return f"{found['name']}{found['is']}{value if safe else _starred(value)}"
 
     hidden = _PAIR.sub(pair, line)

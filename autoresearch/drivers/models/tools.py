@@ -12,7 +12,7 @@ from autoresearch.errors import AutoresearchError, Invalid
 
 __all__ = ["Call", "Outcome", "Tool", "Toolbox", "schema"]
 
-_MOST_SHOWN = 60
+_MOST_SHOWN, _LONGEST_REFUSAL = 60, 2000
 _KINDS: Mapping[str, type | tuple[type, ...]] = {"string": str, "integer": int, "boolean": bool}
 
 
@@ -101,7 +101,9 @@ class Toolbox:
             arguments = self._checked(tool, call)
             said = tool.run(**arguments)
         except AutoresearchError as error:
-            return Outcome(call, f"{error.message} {error.hint}".strip(), failed=True)
+            # The message may repeat what was given, of whatever length.
+            said = cut(f"{error.message} {error.hint}".strip(), _LONGEST_REFUSAL)
+            return Outcome(call, self._bounded(said), failed=True)
         except OSError as error:
             return Outcome(call, f"The system refused: {error.strerror}. Try another path.", failed=True)
         return Outcome(call, self._bounded(said))
@@ -118,18 +120,16 @@ class Toolbox:
     def _checked(self, tool: Tool, call: Call) -> dict[str, Any]:
         if call.arguments is None:
             raise Invalid(f"The call of {tool.name} was not run: {call.fault}.", hint=self._form(tool))
+        # Some models write null for what they leave out.
+        given = {name: value for name, value in call.arguments.items() if value is not None}
         known: Mapping[str, Any] = tool.parameters["properties"]
-        unknown = [name for name in call.arguments if name not in known]
-        missing = [name for name in tool.parameters["required"] if name not in call.arguments]
+        unknown = [name for name in given if name not in known]
+        missing = [name for name in tool.parameters["required"] if name not in given]
         if unknown or missing:
             off = [f"no argument {quote(name, _MOST_SHOWN)}" for name in unknown[:3]]
             off += [f"{name} is needed" for name in missing]
             raise Invalid(f"{tool.name} was not run: {', '.join(off)}.", hint=self._form(tool))
-        return {
-            name: self._value(tool, name, value)
-            for name, value in call.arguments.items()
-            if value is not None
-        }
+        return {name: self._value(tool, name, value) for name, value in given.items()}
 
     def _value(self, tool: Tool, name: str, value: Any) -> Any:
         wanted = tool.parameters["properties"][name]
