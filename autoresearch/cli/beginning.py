@@ -93,6 +93,8 @@ def _set_up(told: _Told, *, asks: bool, replace: bool, bring_log: bool) -> Answe
 
 _NO_GIT = "This folder is in no git repository: experiments will have a snapshot and no commit or change."
 
+_IMPORTED = "what was imported was measured elsewhere"
+
 _NO_GOAL = "No metric is known yet, so there is no goal: `autoresearch goal METRIC --min` (or --max) sets it."
 
 
@@ -269,7 +271,11 @@ class _Told:
 
         assert self.found.log is not None
         metric = self._objective()[0]
-        return int(import_log(self.workspace, self.workspace.root / self.found.log, metric=metric)["new"])
+        new = int(import_log(self.workspace, self.workspace.root / self.found.log, metric=metric)["new"])
+        if new:
+            # Who measured them, on what machine and from which code is not known: the first own score is a new baseline.
+            self.workspace.new_segment(_IMPORTED)
+        return new
 
 
 def _words(command: str) -> list[str]:

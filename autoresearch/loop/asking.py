@@ -163,6 +163,7 @@ class Inquiry:
             seconds=desk.limit,
             memory=plan.resources.memory,
             reading=plan.pattern or "",
+            earlier=desk.earlier,
         )
         turn = Turn(
             number=trial.number,

@@ -11,6 +11,7 @@ from autoresearch.drivers.base import Agent
 from autoresearch.errors import AutoresearchError, Conflict
 from autoresearch.loop.claims import Claims
 from autoresearch.loop.control import Control
+from autoresearch.loop.earlier import earlier_work
 from autoresearch.loop.early import Trace
 from autoresearch.loop.early_watch import traces_of
 from autoresearch.loop.events import Event, Judged, Listener
@@ -39,6 +40,7 @@ class Desk:
 
     Attributes:
         lock: Held while an experiment is judged and the branch moves: one at a time.
+        earlier: What was tried before the present segment, for the question to the agent.
     """
 
     def __init__(
@@ -61,6 +63,7 @@ class Desk:
         self.workdirs = workdirs
         self.control = control
         self.claims = Claims(workspace, goal.segment)
+        self.earlier = earlier_work(workspace, goal.segment)
         self.reading = plan.reading(goal.metric)
         self.limit = goal.budget.trial_seconds or plan.trial_seconds
         self.lock = threading.RLock()

@@ -57,7 +57,8 @@ class Task:
         protected: What it may never touch.
         seconds: Wall-clock seconds of a run; None for no limit.
         memory: Bytes of memory of a run; None for no limit.
-        reading: How the score is read, where that is special; "" for the run's metrics or a line ``name: number``.
+        reading: Pattern by which the score is read from the output; "" for the run's metrics or a line ``name: number``.
+        earlier: What was tried before under other conditions, a line each, oldest first.
     """
 
     command: Sequence[str]
@@ -66,6 +67,7 @@ class Task:
     seconds: float | None = None
     memory: int | None = None
     reading: str = ""
+    earlier: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -275,6 +277,7 @@ def _task(context: Context, task: Task, level: tuple[int, int]) -> dict[str, Any
         "reading": task.reading,
         "seconds": task.seconds,
         "memory": None if task.memory is None else task.memory / _GIB,
+        "earlier": task.earlier[-most:],
         "form": ANSWER_FORM,
     }
 

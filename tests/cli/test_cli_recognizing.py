@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import subprocess
 import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from autoresearch.loop.budget import Limits
+from autoresearch.loop.campaign import run_campaign
+from autoresearch.loop.offline import OfflineAgent
+from autoresearch.loop.plan import Plan
+from autoresearch.track.workspace import Workspace
 
 PROGRAM = """\
 `train.py` is the only file you edit, and `prepare.py` is read-only. A run has a time budget of 5 minutes.
@@ -44,7 +51,7 @@ def test_yes_sets_everything_up_and_imports_the_log(loop: Path, cli: Any) -> Non
     assert said.code == 0
     assert {name: written(loop)[name] for name in EXPECTED} == EXPECTED
     assert "3 experiments of results.tsv" in said.out
-    assert "0.9932 (#2, 1 experiment ago)" in cli("status").out
+    assert "segment      2" in cli("status").out
     assert cli("init", "--yes", "--force", "--json").json["imported"] == 0
 
 
@@ -91,3 +98,30 @@ def test_hostile_words_of_a_program_reach_the_terminal_as_text(loop: Path, cli: 
     (loop / "evil\x1b]0;x\x07.py").write_text("")
     (loop / "program.md").write_text(PROGRAM + "`evil\x1b]0;x\x07.py` is mutable.\n")
     assert "\x1b" not in cli("init", terminal=True, stdin=b"n\n").err
+
+
+def test_a_campaign_can_start_after_the_yes(loop: Path, cli: Any) -> None:
+    (loop / "train.py").write_text("LR = 1.0\nprint(f'val_bpb: {1 + abs(LR - 4) / 10:.6f}')\n")
+    (loop / "program.md").write_text(PROGRAM.replace("uv run", "python3"))
+    for words in (["add", "train.py", "prepare.py", "program.md"], ["commit", "-q", "-m", "loop"]):
+        subprocess.run(["git", "-c", "user.name=a", "-c", "user.email=a@b", *words], cwd=loop, check=True)
+    assert cli("init", "--yes").code == 0
+    with Workspace.open(loop) as workspace:
+        plan = Plan(
+            command=workspace.file.run.command,
+            editable=workspace.file.run.editable,
+            tag="t",
+            limits=Limits(experiments=2),
+            baseline_runs=1,
+            results="results.tsv",
+        )
+        run_campaign(workspace, OfflineAgent(), plan)
+        baseline, *tried = workspace.experiments()[3:]
+        assert (baseline.score, baseline.reason) == (1.3, "baseline, 1 run")
+        assert len(tried) == 2
+        trial = workspace.ledger.campaigns.trial_of(tried[0].id)
+        assert trial is not None
+        assert trial.prompt is not None
+        asked = workspace.ledger.snapshots.get(trial.prompt).decode()
+    assert '"kept 0.9932 (+0.0047): more learning rate"' in asked
+    assert (loop / "results.tsv").read_text().startswith(LOG)

@@ -32,7 +32,7 @@ from autoresearch.tokens import count
 from tests.context_histories import HOSTILE, history
 
 VERSIONS = {
-    "proposal.md.j2": ("proposal-1", "0564c2c127286c601481e19e46629dab1beaa3f797215c8091fea555a7e22244"),
+    "proposal.md.j2": ("proposal-2", "e514558d6ead91ff1870dce4c2d638b8728503b7f9e1c8c196f718eeb489e03b"),
     "plan.md.j2": ("plan-1", "98dc44aef086f44903d20c458239d71c54c0d1d549567191017b9f4167225893"),
     "explain.md.j2": ("explain-1", "a37423b30a91b21cf76fbc87c69c826287bf70a836d668cfc640e89b3d667c1a"),
     "report.md.j2": ("report-1", "5083400ffab0d85a5045709429a492d7d15e34752ebe4903c3f48c76512eee7a"),
@@ -111,9 +111,18 @@ def test_a_proposal_is_asked_for_with_everything_that_binds_it() -> None:
     ):
         assert said in prompt.text
     assert prompt.context in prompt.text
-    assert prompt.version == "proposal-1"
+    assert prompt.version == "proposal-2"
     assert prompt.digest == hashlib.sha256(str(prompt).encode()).hexdigest()
     assert prompt.context_digest == hashlib.sha256(prompt.context.encode()).hexdigest()
+
+
+def test_what_was_tried_under_other_conditions_is_told_as_ideas() -> None:
+    task = Task(command=["train"], earlier=[f"dropped 0.{number}: idea {number}" for number in range(60)])
+    text = proposal_prompt(context(), task, budget=20_000).text
+    assert "Take the ideas, not the numbers." in text
+    assert text.count(": idea ") == 40
+    assert '"dropped 0.59: idea 59"' in text
+    assert "other conditions" not in proposal_prompt(context(), TASK).text
 
 
 def test_the_form_that_is_shown_is_the_form_that_is_read() -> None:
@@ -194,7 +203,7 @@ def lines_by_others(prompt: Prompt) -> list[str]:
 
 @pytest.mark.parametrize("text", [text for text in HOSTILE if text])
 def test_the_words_of_others_stay_data_in_every_prompt(text: str) -> None:
-    task = Task(command=[text], editable=[text], protected=[text], reading=text)
+    task = Task(command=[text], editable=[text], protected=[text], reading=text, earlier=[text])
     safe = storable(text)
     turn = Turn(
         others=[text], notes=[note(safe), note(safe, kind="agent")], instruction=Instruction("retry", text)
