@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from autoresearch.briefs.fence import quote
-from autoresearch.drivers.answer import parse_answer
+from autoresearch.drivers.answer import Answer, parse_answer
 from autoresearch.drivers.base import Assignment, Proposal
 from autoresearch.drivers.profiles import CommandProfile, ConfigFile
 from autoresearch.drivers.reading import Reader, Said
@@ -38,6 +38,7 @@ _MOST_OUTPUT = 16 * 1024 * 1024
 _SHOWN = 300
 _SECRET = re.compile(r"KEY|TOKEN|SECRET|PASS|CREDENTIAL|AUTH", re.IGNORECASE)
 _SHORTEST_SECRET = 8
+_LAST_LINES = 30
 _COMPLAINT = re.compile(r"error|fail|denied|invalid|unknown|must|cannot|not found|missing", re.IGNORECASE)
 
 
@@ -74,7 +75,7 @@ class CommandAgent:
         try:
             run, said = call.run()
             self._look(run, said, call)
-            answer = parse_answer(said.text)
+            answer = self._answer(said, call)
         except AgentError as error:
             error.details.setdefault("fatal", False)
             error.details |= {"usage": asdict(said.usage), "transcript": str(call.transcript)}
@@ -89,6 +90,21 @@ class CommandAgent:
             session=said.session,
             transcript=call.transcript,
         )
+
+    def _answer(self, said: Said, call: _Call) -> Answer:
+        """The answer in the final text.
+
+        Raises:
+            AgentError: There is none, or the text tells of a failure: some programs end as if all were well.
+        """
+        try:
+            return parse_answer(said.text)
+        except AgentError:
+            if self.profile.output.form == "text":
+                for line in reversed(said.text.splitlines()[-_LAST_LINES:]):
+                    if any(re.search(one.match, line, re.IGNORECASE) for one in self.profile.failures):
+                        raise self._error(f"{self.profile.title} failed", call.hidden(line), "") from None
+            raise
 
     def _look(self, run: Run, said: Said, call: _Call) -> None:
         """Pass on, or say what went wrong.
@@ -174,6 +190,7 @@ class _Call:
             ) from error
         finally:
             self._redact()
+            self._tidy()
         return run, reader.said()
 
     def complaint(self) -> str:
@@ -247,6 +264,7 @@ class _Call:
         return str(Path(found).absolute())
 
     def _write(self, values: Mapping[str, Any]) -> None:
+        (self.assignment.scratch / "tmp").mkdir(exist_ok=True)
         self._prompt.write_text(self.assignment.prompt, encoding="utf-8")
         mcp_files = self.profile.mcp.files if self.profile.mcp else ()
         for file in (*self.profile.files, *mcp_files):
@@ -291,6 +309,14 @@ class _Call:
             for name, value in given.items()
             if _SECRET.search(name) and len(value) >= _SHORTEST_SECRET
         }
+
+    def _tidy(self) -> None:
+        for pattern in self.profile.leftovers:
+            for path in self.assignment.folder.glob(pattern):
+                if path.is_dir() and not path.is_symlink():
+                    shutil.rmtree(path, ignore_errors=True)
+                else:
+                    path.unlink(missing_ok=True)
 
     def _redact(self) -> None:
         """Take the user's secrets out of what the program said: it may have been told to print its environment."""

@@ -125,8 +125,9 @@ class CommandProfile(_Part):
         model_arguments: Arguments that name the model, where one is named.
         seconds: Wall-clock seconds that one proposal may take, where the trial says nothing.
         keys: Variables that it is given from the user's environment, its own keys and addresses; a name may end in ``*``.
-        environment: Variables that are set for it.
+        environment: Variables that are set for it. In the scratch folder there is a folder ``tmp`` for it.
         files: Files that are written for it.
+        leftovers: What it leaves in the working tree for itself, as patterns of paths; removed when it has ended.
         links: Paths below the scratch folder, and the files of the user's that they lead to, where these exist.
         mcp: How it is given our tools; None when it cannot use them.
         output: How what it prints is read.
@@ -146,6 +147,7 @@ class CommandProfile(_Part):
     environment: dict[str, str] = Field(default_factory=dict)
     files: tuple[ConfigFile, ...] = ()
     links: dict[Inside, str] = Field(default_factory=dict)
+    leftovers: tuple[Inside, ...] = ()
     mcp: McpServer | None = None
     output: Output = Output()
     failures: tuple[Failure, ...] = ()

@@ -24,7 +24,6 @@ __all__ = [
     "Row",
     "RunRef",
     "SessionRef",
-    "Step",
     "TrialRef",
 ]
 
@@ -71,7 +70,6 @@ RunRef = Annotated[
     str, _Word, Field(max_length=1000, description="Number (12), name, last, or an id or part of one.")
 ]
 SessionRef = Annotated[str, _Word, Field(max_length=1000, description="Number, tag or id of a session.")]
-Step = Annotated[int, Field(ge=-(2**53), le=2**53)]
 TrialRef = Annotated[
     str,
     _Word,
@@ -80,10 +78,9 @@ TrialRef = Annotated[
 ArtifactName = Annotated[str, Field(max_length=1000, description="Name of the artifact.")]
 Ref = Annotated[str, Field(max_length=1000, description="A version (v3) or a ref (latest, winner, …).")]
 Limit = Annotated[int, Field(ge=1, le=200, description="At most this many; fewer when they do not fit.")]
-Cursor = (
-    Annotated[str, _Word, Field(max_length=2000, description="next_cursor of the answer before, to go on.")]
-    | None
-)
+Cursor = Annotated[
+    str | None, _Word, Field(max_length=2000, description="next_cursor of the answer before, to go on.")
+]
 MaxChars = Annotated[
     int,
     Field(

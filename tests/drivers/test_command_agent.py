@@ -163,6 +163,16 @@ def test_files_of_the_user_are_linked_where_they_exist(tmp_path: Path) -> None:
     assert not (tmp_path / "scratch" / "own" / "absent.json").is_symlink()
 
 
+def test_what_a_program_leaves_for_itself_is_no_part_of_the_change(tmp_path: Path) -> None:
+    code = f"""
+        pathlib.Path(".own.cache.v4").mkdir(); pathlib.Path(".own.cache.v4", "x").write_text("x")
+        pathlib.Path(".own.log").write_text("x"); pathlib.Path(".own.conf").write_text("x")
+        {ANSWERS}
+    """
+    agent(tmp_path, code, leftovers=[".own.cache.*", ".own.log"]).propose(assignment(tmp_path))
+    assert sorted(path.name for path in (tmp_path / "tree").iterdir()) == [".own.conf", "train.py"]
+
+
 FAILURES = [
     {"match": "no such model", "hint": "Name another."},
     {"match": "busy", "hint": "Wait.", "fatal": False},
@@ -190,6 +200,13 @@ def test_a_program_that_ends_badly_is_told_by_the_last_error_it_printed(tmp_path
     error = failing(tmp_path, code)
     assert error.message == 'The Agent ended with exit code 3: "Error: unknown option".'
     assert error.details["fatal"] is False
+
+
+def test_a_program_that_ends_as_if_all_were_well_after_a_failure_is_not_believed(tmp_path: Path) -> None:
+    code = "print('Hello!'); print('some.Error: no such model: m'); print('Bye.')"
+    error = failing(tmp_path, code, output={"form": "text"}, failures=FAILURES)
+    assert error.message == 'The Agent failed: "some.Error: no such model: m".'
+    assert (error.hint, error.details["fatal"]) == ("Name another.", True)
 
 
 def test_words_in_another_form_are_no_answer(tmp_path: Path) -> None:
