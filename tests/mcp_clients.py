@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import os
+import socket
+import subprocess
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 import anyio
+import httpx2
 from mcp import Client, StdioServerParameters
+from mcp.client.streamable_http import streamable_http_client
 from mcp_types import CallToolResult, Implementation, TextContent
 
 from autoresearch.mcp_server.making import make_server
 from autoresearch.mcp_server.target import FolderBackend
 from autoresearch.track.workspace import Workspace
 
-__all__ = ["ERAS", "Asking", "Said", "in_process", "over_stdio", "run"]
+__all__ = ["ERAS", "Asking", "Said", "in_process", "over_http", "over_stdio", "run", "serving_http"]
 
 ERAS = ("auto", "legacy")
 """The era that both sides prefer, and the one with a handshake."""
@@ -76,15 +80,45 @@ _IDENTITY = Implementation(name="tester", version="1")
 
 
 @asynccontextmanager
-async def in_process(folder: Path, mode: str = "auto") -> AsyncIterator[Asking]:
+async def in_process(folder: Path, mode: str = "auto", *, raising: bool = True) -> AsyncIterator[Asking]:
     """A client in this process on the server of a folder."""
     backend = FolderBackend(lambda actor: Workspace.open(folder, actor=actor))
     server = make_server(lambda _ctx: backend, folder=True)
     try:
-        async with Client(server, mode=mode, raise_exceptions=True, client_info=_IDENTITY) as client:
+        async with Client(server, mode=mode, raise_exceptions=raising, client_info=_IDENTITY) as client:
             yield Asking(client)
     finally:
         backend.close()
+
+
+@asynccontextmanager
+async def over_http(
+    url: str, mode: str = "auto", key: str | None = None, **headers: str
+) -> AsyncIterator[Asking]:
+    """A client on a server that listens, with a key when it wants one."""
+    given = {**headers, **({"Authorization": f"Bearer {key}"} if key else {})}
+    async with httpx2.AsyncClient(headers=given, timeout=PATIENCE) as http:
+        transport = streamable_http_client(url, http_client=http)
+        async with Client(transport, mode=mode, client_info=_IDENTITY) as client:
+            yield Asking(client)
+
+
+@contextmanager
+def serving_http(folder: Path) -> Iterator[str]:
+    """``autoresearch mcp --http`` in a process of its own; its URL."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "autoresearch", "mcp", "--http", "--port", str(port)]
+    with subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE) as process:
+        try:
+            assert process.stderr is not None
+            # It says where it listens once it does.
+            said = process.stderr.readline().decode()
+            assert f"http://127.0.0.1:{port}/mcp" in said, said
+            yield f"http://127.0.0.1:{port}/mcp"
+        finally:
+            process.terminate()
+            process.wait(30)
 
 
 @asynccontextmanager

@@ -16,11 +16,13 @@ from autoresearch.errors import AutoresearchError, CaptureError, Conflict, Trial
 from autoresearch.execution.runner import Run, clean_environment, run_command, stoppable
 from autoresearch.loop.incumbent import present
 from autoresearch.loop.policy import Incumbent, Judgement, Policy
-from autoresearch.loop.scoring import score_run
+from autoresearch.loop.scoring import Reading, Scored, score_run
 from autoresearch.loop.trial_states import MARK, TrialState, read_state, stop_reason, write_state
 from autoresearch.loop.workdir import Scope, Workdir, Workdirs
 from autoresearch.records.experiment import Actor, Experiment
 from autoresearch.records.goal import Goal
+from autoresearch.records.run import Run as Logged
+from autoresearch.records.run import RunQuery
 from autoresearch.records.tree import Tree, path_bytes
 from autoresearch.research.frontier import violations
 from autoresearch.track.joining import bring_runs, run_environment
@@ -30,6 +32,7 @@ __all__ = ["judged", "judgement", "work"]
 
 _BASELINE_RUNS = 3
 _TAIL = 4000
+_MOST_RUNS = 100
 _WRITE_EVERY = 1.0
 
 
@@ -91,6 +94,7 @@ class _Trial:
         self.state = state
         plan: dict[str, Any] = json.loads((folder / "plan.json").read_text(encoding="utf-8"))
         self.plan = plan
+        self._seen: set[str] = set()
         actor = Actor.model_validate(plan["actor"])
         self.workspace = Workspace.open(plan["path"], state.project, plan["home"], actor)
 
@@ -121,8 +125,10 @@ class _Trial:
             if refused:
                 return refused
             wanted = self.plan["runs"] or (_BASELINE_RUNS if incumbent is None else 1)
+            # What an earlier trial of the same experiment logged is not of this one.
+            self._seen = {run.id for run in self._logged()}
             self._say(stage="running", wanted=wanted)
-            while len(self.state.samples) < wanted and self._one(code, goal.metric):
+            while len(self.state.samples) < wanted and self._one(code, goal):
                 if not self.plan["runs"] and incumbent is not None:
                     wanted = Policy().runs_wanted(self.state.samples, incumbent)
                     self._say(wanted=wanted)
@@ -153,7 +159,7 @@ class _Trial:
             code.seal(f"experiment {experiment.number}")
         return "; ".join(refused[:3])
 
-    def _one(self, code: Workdir, metric: str) -> bool:
+    def _one(self, code: Workdir, goal: Goal) -> bool:
         """One run with the next seed; whether it gave a score."""
         if self.state.samples:
             code.reset()
@@ -166,24 +172,40 @@ class _Trial:
             environment=clean_environment({**given, "SEED": str(len(self.state.samples))}),
             watch=_Watch(self),
         )
-        bring_runs(self.workspace)
-        found = self._found(done, code, metric)
+        found = self._found(done, code, goal)
         self._say(seconds=self.state.seconds + done.seconds, log_tail=done.log_tail[-_TAIL:], **found)
         return self.state.outcome is None
 
-    def _found(self, done: Run, code: Workdir, metric: str) -> dict[str, Any]:
-        scored = score_run(done, metric)
+    def _found(self, done: Run, code: Workdir, goal: Goal) -> dict[str, Any]:
+        scored = self._scored(done, goal)
         if done.ending == "stopped":
             return {"outcome": "stopped", "reason": done.reason, "metrics": scored.metrics}
         if changed := code.tampered():
             said = f"{changed[0]} is protected, and the run changed it"
             return {"outcome": "tampered", "reason": said, "metrics": scored.metrics}
         if scored.score is None:
-            outcome = (
-                "timed_out" if done.timed_out else "crashed" if done.exit_code or not done.ok else "no_score"
-            )
-            return {"outcome": outcome, "reason": scored.reason, "metrics": scored.metrics}
+            return {"outcome": scored.outcome, "reason": scored.reason, "metrics": scored.metrics}
         return {"samples": (*self.state.samples, scored.score), "metrics": scored.metrics}
+
+    def _scored(self, done: Run, goal: Goal) -> Scored:
+        """The score, from what the run itself logged or printed, with the metrics that constraints bound."""
+        bring_runs(self.workspace)
+        own = [run for run in self._logged() if run.id not in self._seen]
+        self._seen |= {run.id for run in own}
+        scored = score_run(done, Reading(metric=goal.metric), [run.latest for run in own])
+        wanted = {constraint.metric for constraint in goal.constraints}
+        extra = {name: value for run in own for name, value in run.latest.items() if name in wanted}
+        known = {name: value for name, value in extra.items() if value is not None}
+        return Scored(scored.score, {**known, **scored.metrics}, scored.outcome, scored.reason)
+
+    def _logged(self) -> list[Logged]:
+        """The runs of this experiment that the ledger knows."""
+        if self.workspace.server is None:
+            self.workspace.recover()
+        query = RunQuery.make(
+            project=self.workspace.name, experiment_id=self.state.experiment_id, descending=False
+        )
+        return list(self.workspace.ledger.runs.runs(query, limit=_MOST_RUNS).items)
 
     def _say(self, **changes: Any) -> None:
         self.state = dataclasses.replace(self.state, updated_at=time.time(), **changes)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from mcp_types import CallToolResult
     from pydantic import ValidationError
 
-__all__ = ["next_call", "refusal", "refused_arguments"]
+__all__ = ["next_call", "refusal", "refused_arguments", "refused_text"]
 
 # By the argument that names a thing: the call that lists such things.
 _LISTS = {
@@ -27,14 +27,8 @@ _LISTS = {
 
 def refusal(error: AutoresearchError, row: Row, arguments: dict[str, Any]) -> CallToolResult:
     """The answer that an error of ours is."""
-    from mcp_types import CallToolResult, TextContent
-
-    said = clean(error.message, 1000)
-    hint = clean(error.hint, 1000)
-    following = next_call(error, row, arguments)
-    text = " ".join(part for part in (said, hint, following) if part)
-    body = {"code": error.code, "message": said, "hint": " ".join(filter(None, (hint, following)))}
-    return CallToolResult(content=[TextContent(text=text)], structured_content={"error": body}, is_error=True)
+    said, hint = clean(error.message, 1000), clean(error.hint, 1000)
+    return _refused(error.code, said, " ".join(filter(None, (hint, next_call(error, row, arguments)))))
 
 
 def next_call(error: AutoresearchError, row: Row, arguments: dict[str, Any]) -> str:
@@ -56,8 +50,6 @@ def next_call(error: AutoresearchError, row: Row, arguments: dict[str, Any]) -> 
 
 def refused_arguments(error: ValidationError, row: Row, known: list[str]) -> CallToolResult:
     """The answer to arguments that are off: each with what is wrong, without repeating more than a little of them."""
-    from mcp_types import CallToolResult, TextContent
-
     parts = []
     for problem in error.errors(include_url=False, include_context=False)[:5]:
         field = ".".join(str(part) for part in problem["loc"])
@@ -71,7 +63,23 @@ def refused_arguments(error: ValidationError, row: Row, known: list[str]) -> Cal
             )
     text = clean(f"The arguments of {row.name} were refused: {'; '.join(parts)}.", 1500)
     hint = f"Correct them and call {row.name} again; it takes {', '.join(known)}."
-    body = {"code": "invalid", "message": text, "hint": hint}
+    return _refused("invalid", text, hint)
+
+
+def refused_text(row: Row) -> CallToolResult:
+    """The answer to arguments with a text that is none."""
+    said = (
+        f"The arguments of {row.name} were refused: a text has a lone surrogate, which is half a character."
+    )
+    return _refused("invalid", said, f"Send it as UTF-8, and call {row.name} again.")
+
+
+def _refused(code: str, message: str, hint: str) -> CallToolResult:
+    from mcp_types import CallToolResult, TextContent
+
+    text = " ".join(part for part in (message, hint) if part)
     return CallToolResult(
-        content=[TextContent(text=f"{text} {hint}")], structured_content={"error": body}, is_error=True
+        content=[TextContent(text=text)],
+        structured_content={"error": {"code": code, "message": message, "hint": hint}},
+        is_error=True,
     )

@@ -24,6 +24,7 @@ __all__ = [
     "Row",
     "RunRef",
     "SessionRef",
+    "Step",
     "TrialRef",
 ]
 
@@ -70,6 +71,7 @@ RunRef = Annotated[
     str, _Word, Field(max_length=1000, description="Number (12), name, last, or an id or part of one.")
 ]
 SessionRef = Annotated[str, _Word, Field(max_length=1000, description="Number, tag or id of a session.")]
+Step = Annotated[int, Field(ge=-(2**53), le=2**53)]
 TrialRef = Annotated[
     str,
     _Word,
@@ -78,9 +80,10 @@ TrialRef = Annotated[
 ArtifactName = Annotated[str, Field(max_length=1000, description="Name of the artifact.")]
 Ref = Annotated[str, Field(max_length=1000, description="A version (v3) or a ref (latest, winner, …).")]
 Limit = Annotated[int, Field(ge=1, le=200, description="At most this many; fewer when they do not fit.")]
-Cursor = Annotated[
-    str | None, _Word, Field(max_length=2000, description="next_cursor of the answer before, to go on.")
-]
+Cursor = (
+    Annotated[str, _Word, Field(max_length=2000, description="next_cursor of the answer before, to go on.")]
+    | None
+)
 MaxChars = Annotated[
     int,
     Field(

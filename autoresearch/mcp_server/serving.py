@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ipaddress
+import socket
+import sys
 from collections.abc import Callable
 from contextlib import closing
 from typing import TYPE_CHECKING
@@ -49,11 +51,30 @@ def serve_http(
             f"--host was {host!r}, which other machines may reach; whoever reaches this server runs commands as you.",
             hint="Listen on 127.0.0.1, or give a team its own with keys: autoresearch serve.",
         )
+    import uvicorn
+
     from autoresearch.mcp_server.making import make_server
 
-    with closing(FolderBackend(opening, writing=writing)) as backend:
-        server = make_server(lambda _ctx: backend, folder=True, writing=writing)
-        server.run("streamable-http", host=host, port=port)
+    with closing(FolderBackend(opening, writing=writing)) as backend, _listening(host, port) as place:
+        app = make_server(lambda _ctx: backend, folder=True, writing=writing).streamable_http_app(host=host)
+        sys.stderr.write(f"autoresearch serves its tools at {_url(place)}\n")
+        sys.stderr.flush()
+        uvicorn.Server(uvicorn.Config(app, log_level="warning")).run(sockets=[place])
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    try:
+        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError as error:
+        raise Invalid(
+            f"The server cannot listen on {host}:{port}: {error.strerror or error}.",
+            hint="Give another --port; something else may listen there.",
+        ) from None
+
+
+def _url(place: socket.socket) -> str:
+    host, port, *_ = place.getsockname()
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}/mcp"
 
 
 def _is_loopback(host: str) -> bool:

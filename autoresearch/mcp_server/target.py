@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from autoresearch.errors import Forbidden, Invalid, NotFound, UsageError
+from autoresearch.errors import AutoresearchError, Forbidden, Invalid, NotFound, UsageError
 
 if TYPE_CHECKING:
     from autoresearch.ledger.base import Ledger
@@ -95,6 +95,10 @@ class Backend(Protocol):
         """
         ...
 
+    def shown(self, error: AutoresearchError) -> AutoresearchError:
+        """An error as the caller may see it."""
+        ...
+
 
 class FolderBackend:
     """The caller's own machine: the workspace of a folder, opened at the first call, so that a server is up at once.
@@ -129,6 +133,10 @@ class FolderBackend:
                 hint="Look with the other tools; what started the server records and measures by itself.",
             )
 
+    def shown(self, error: AutoresearchError) -> AutoresearchError:
+        """The error itself: it is about the caller's own machine."""
+        return error
+
     def close(self) -> None:
         """Let go of the stores."""
         with self._lock:
@@ -157,12 +165,26 @@ class LedgerBackend:
 
     Args:
         ledger: The ledger, which acts as the caller.
-        writing: Whether the caller may change anything.
+        reading: Whether the caller may read anything; ``writing`` whether it may change anything.
+        shown: Makes of an error what a caller elsewhere may see.
     """
 
-    def __init__(self, ledger: Ledger, *, writing: bool) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        *,
+        reading: bool,
+        writing: bool,
+        shown: Callable[[AutoresearchError], AutoresearchError],
+    ) -> None:
         self._ledger = ledger
+        self._reading = reading
         self._writing = writing
+        self._shown = shown
+
+    def shown(self, error: AutoresearchError) -> AutoresearchError:
+        """The error without what is the server's own business."""
+        return self._shown(error)
 
     def target(self, project: str | None, client: str) -> Target:  # noqa: ARG002  the key says who calls
         """The project that is named, or the only one."""
@@ -179,6 +201,8 @@ class LedgerBackend:
 
     def allow(self, *, writing: bool) -> None:
         """Reading always; changes when the key has the scope for it."""
+        if not self._reading:
+            raise Forbidden("This key does not read.", hint="Use a key made with --scope read or write.")
         if writing and not self._writing:
             raise Forbidden(
                 "This key only reads, and the call would change something.",

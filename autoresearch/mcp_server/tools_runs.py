@@ -8,7 +8,7 @@ from pydantic import Field
 
 from autoresearch.errors import NotFound
 from autoresearch.mcp_server.answering import DEFAULT_CHARS, Reply, lines_of, listed, plain
-from autoresearch.mcp_server.rows import Cursor, ExperimentRef, Limit, MaxChars, Row, RunRef
+from autoresearch.mcp_server.rows import Cursor, ExperimentRef, Limit, MaxChars, Row, RunRef, Step
 from autoresearch.mcp_server.target import Target
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from autoresearch.series.curve import Curve
     from autoresearch.track.archive import Archive
 
-__all__ = ["ROWS", "compare_runs", "get_logs", "get_metrics", "get_run", "list_runs"]
+__all__ = ["ROWS", "compare_runs", "get_logs", "get_metrics", "get_run", "list_runs", "printed"]
 
 _KEYS = 60
 _LINES = 2000
@@ -114,8 +114,8 @@ def get_metrics(
         Field(max_length=50, description="Metrics, or patterns such as 'val/*'; none lists what there is."),
     ] = None,
     max_points: Annotated[int, Field(ge=2, le=2000, description="Most points of each series.")] = 200,
-    first_step: Annotated[int | None, Field(description="The least step.")] = None,
-    last_step: Annotated[int | None, Field(description="The greatest step, included.")] = None,
+    first_step: Annotated[Step | None, Field(description="The least step.")] = None,
+    last_step: Annotated[Step | None, Field(description="The greatest step, included.")] = None,
     max_chars: MaxChars = DEFAULT_CHARS,
 ) -> Reply:
     """Read the curves of metrics of a run in few points, the exact least and greatest among them.
@@ -223,7 +223,7 @@ def get_logs(
     """
     if run is None:
         one = target.ledger.research.find(target.name, experiment or "last")
-        return _tail({"experiment": one.number}, one.log_tail or _of_trial(target, one.id), tail, max_chars)
+        return _tail({"experiment": one.number}, one.log_tail or printed(target, one.id), tail, max_chars)
     names = ["console/stdout", "console/stderr"]
     if stream is not None:
         names = [f"console/{stream}" if stream in {"stdout", "stderr"} else stream]
@@ -237,7 +237,7 @@ def get_logs(
     return _tail({"run": found.number, "state": found.state}, text, tail, max_chars)
 
 
-def _of_trial(target: Target, experiment_id: str) -> str:
+def printed(target: Target, experiment_id: str) -> str:
     """What a trial of it has printed so far, where one was started here."""
     if target.folder is None:
         return ""

@@ -25,7 +25,7 @@ _LOOK = 0.25
 _TELL = 2.0
 _LINES = 15
 
-Progress = Callable[[float, float | None, str | None], Awaitable[None]]
+_Progress = Callable[[float, float | None, str | None], Awaitable[None]]
 
 
 def start_trial(
@@ -75,7 +75,7 @@ def start_trial(
 async def wait_trial(
     target: Target,
     *,
-    progress: Progress,
+    progress: _Progress,
     trial: TrialRef = "last",
     seconds: Annotated[
         float,

@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse, Response
 from autoresearch import errors
 from autoresearch.protocol.statuses import status_of
 
-__all__ = ["answer_errors", "refused"]
+__all__ = ["answer_errors", "as_callers_see", "refused"]
 
 _log = logging.getLogger("autoresearch.server")
 _ASK = "Whoever looks after the server finds the cause in its log; then make the same call again."
@@ -53,15 +53,19 @@ def answer_errors(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _unexpected)
 
 
-async def _ours(request: Request, error: Exception) -> Response:
+def as_callers_see(error: errors.AutoresearchError) -> errors.AutoresearchError:
+    """An error without what it names of the server's own machine, which is for those who look after it: that is logged."""
+    if not isinstance(error, errors.StoreError) or "digest" in error.details:
+        return error
+    _log.error("the store failed: %s", error.message)
+    said = _OF_STORE.get(error.code, "The server's store cannot be used now")
+    known = {name: value for name, value in error.details.items() if name != "path"}
+    return type(error)(f"{said}.", hint=_ASK, details=known)
+
+
+async def _ours(_request: Request, error: Exception) -> Response:
     assert isinstance(error, errors.AutoresearchError)
-    if isinstance(error, errors.StoreError) and "digest" not in error.details:
-        # It names places on the server's own machine, which are for those who look after it.
-        _log.error("%s failed: %s", request.method, error.message)
-        said = _OF_STORE.get(error.code, "The server's store cannot be used now")
-        known = {name: value for name, value in error.details.items() if name != "path"}
-        error = type(error)(f"{said}.", hint=_ASK, details=known)
-    return refused(error)
+    return refused(as_callers_see(error))
 
 
 async def _of_framework(_request: Request, error: Exception) -> Response:

@@ -28,6 +28,7 @@ from autoresearch.server import (
 from autoresearch.server.answers import answer_errors
 from autoresearch.server.compat import faces
 from autoresearch.server.guard import Guard
+from autoresearch.server.mcp_face import McpFace
 from autoresearch.server.openapi import describe
 from autoresearch.server.routes import table_routes
 from autoresearch.server.state import State
@@ -37,10 +38,11 @@ __all__ = ["make_app"]
 
 def make_app(state: State) -> FastAPI:
     """The server as an ASGI application over an opened store; closing the store is the caller's."""
+    agents = McpFace(state)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        async with state.serving():
+        async with state.serving(), agents.serving():
             yield
 
     app = FastAPI(
@@ -54,7 +56,7 @@ def make_app(state: State) -> FastAPI:
     )
     app.state.server = state
     answer_errors(app)
-    for routes in _raw_routes():
+    for routes in (*_raw_routes(), agents.routes()):
         app.router.routes.extend(routes)
     app.openapi = lambda: describe(app)  # type: ignore[method-assign]
     app.add_middleware(Guard, state=state)

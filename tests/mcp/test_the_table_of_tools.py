@@ -17,8 +17,9 @@ from tools import mcp_page
 
 # Commands that no tool stands for: they set a machine or a server up, look after a store, draw for people, or are shorthand.
 _FOR_PEOPLE = {
-    "admin", "campaigns", "checkout", "demo", "doctor", "export", "folders", "fsck", "gc", "import", "init", "keys", "login", "logout",
-    "mcp", "progress", "reproduce", "serve", "sync", "top", "upload", "whoami",
+    "admin", "agent", "campaigns", "checkout", "demo", "doctor", "export", "folders", "fsck", "gc", "import",
+    "init", "keys", "login", "logout", "mcp", "progress", "reproduce", "run", "serve", "sync", "top", "ui", "upload",
+    "whoami",
 }  # fmt: skip
 _VERBS_FOR_PEOPLE = {
     "artifacts get", "artifacts log", "experiment show", "runs annotate", "runs annotations", "runs catalog", "runs export",

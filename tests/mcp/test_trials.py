@@ -225,6 +225,25 @@ def test_a_run_without_a_score_is_named_by_what_became_of_it(
     assert reason in ended.reason
 
 
+def test_a_score_that_the_run_logs_itself_counts_and_one_that_disagrees_with_the_print_does_not(
+    repository: Path,
+) -> None:
+    logs = "import autoresearch as ar\nar.init()\nar.log({'val_loss': 2.25, 'memory_gb': 9.0})\nar.finish()\n"
+    with Workspace.open(repository) as workspace:
+        workspace.goal("val_loss", constraints=["memory_gb <= 10"], protected=["evaluate.py"])
+        _edit(repository, logs)
+        ended = _waited(
+            workspace, started_trial(workspace, "logs", command=[sys.executable, "train.py"], runs=1)
+        )
+        assert (ended.samples, ended.metrics["memory_gb"]) == ((2.25,), 9.0), ended
+        _edit(repository, logs + "print('val_loss: 0.1')\n")
+        ended = _waited(
+            workspace, started_trial(workspace, "lies", command=[sys.executable, "train.py"], runs=1)
+        )
+        assert ended.outcome == "no_score"
+        assert "and printed 0.1" in ended.reason
+
+
 def test_a_score_of_the_agents_own_does_not_stand_beside_a_measured_one(repository: Path) -> None:
     async def work() -> None:
         async with in_process(repository) as asking:
