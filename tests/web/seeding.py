@@ -113,15 +113,11 @@ def _tried(ledger: LocalLedger, seeds: Seeded, made: random.Random, index: int, 
     note = f"{flaw}: {fix}\n\nRound {index // len(IDEAS) + 1}. Expected -0.01."
     if index == 9:
         note = HOSTILE
-    patch = PATCH.format(old=old, new=new, note=HOSTILE if index == 9 else "").encode()
-    diff = Diff(digest=ledger.snapshots.put(patch), size=len(patch))
     one = recorded(
         ledger,
         seeds.session,
         note,
-        diff=diff,
-        change=patch.decode(),
-        files=("train.py", "README.md"),
+        **_changed(ledger, old, new, HOSTILE if index == 9 else ""),
         config={"lr": round(0.001 * made.uniform(0.5, 2), 5), "batch": made.choice([32, 64])},
     )
     seeds.experiments.append(one)
@@ -171,7 +167,11 @@ def busy(ledger: LocalLedger, seeds: Seeded) -> Campaign:
     for index, outcome in enumerate(("kept", "dropped", "no_change", "crashed", "dropped")):
         trial = _claimed(ledger, begun, f"worker-{index % 3 + 1}", IDEAS[index][1] + f" ({index})")
         one = recorded(
-            ledger, seeds.session, f"{IDEAS[index][0]}: {IDEAS[index][1]}", parent_id=best.experiment_id
+            ledger,
+            seeds.session,
+            f"{IDEAS[index][0]}: {IDEAS[index][1]}",
+            parent_id=best.experiment_id,
+            **_changed(ledger, *IDEAS[index][2:]),
         )
         _moved(ledger, trial, "recorded", experiment_id=one.id)
         if outcome == "kept":
@@ -203,6 +203,12 @@ def busy(ledger: LocalLedger, seeds: Seeded) -> Campaign:
     said(ledger, "Leave the tokenizer alone: the evaluation depends on it.")
     said(ledger, f"Look at {HOSTILE}")
     return ledger.campaigns.campaign(begun.id)
+
+
+def _changed(ledger: LocalLedger, old: str, new: str, note: str = "") -> dict[str, Any]:
+    patch = PATCH.format(old=old, new=new, note=note).encode()
+    diff = Diff(digest=ledger.snapshots.put(patch), size=len(patch))
+    return {"diff": diff, "change": patch.decode(), "files": ("train.py", "README.md")}
 
 
 def said(ledger: LocalLedger, text: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.web.looking import Scheme, Site, Width, photographed, violations
 from tests.web.seeding import HOSTILE
@@ -10,6 +11,11 @@ from tests.web.seeding import HOSTILE
 PAGES = {
     "projects": ("/", "Projects"),
     "project": ("/?project=char-lm", "Campaign 1"),
+    "experiments": ("/?project=char-lm&page=experiments", "Experiments"),
+    "experiment": ("/?project=char-lm&page=experiment&id=61", "What the agent was given, and what it said"),
+    "crashed": ("/?project=char-lm&page=experiment&id=3", "End of the output"),
+    "hostile": ("/?project=char-lm&page=experiment&id=10", "Change"),
+    "no-experiments": ("/?project=nothing-tried&page=experiments", "Nothing was tried yet"),
     "no-goal": ("/?project=no-goal", "Say what is measured"),
     "nothing-tried": ("/?project=nothing-tried", "Record the first experiment"),
 }
@@ -21,7 +27,8 @@ def test_every_page_is_whole_and_accessible(site: Site, width: Width, scheme: Sc
     with site.visit("/", width=width, scheme=scheme) as page:
         for name, (path, said) in PAGES.items():
             page.goto(f"{site.served.url}{path}")
-            page.get_by_role("heading", name=said).wait_for()
+            page.get_by_role("heading", name=said, exact=name != "project").first.wait_for()
+            expect(page.locator("[aria-busy]")).to_have_count(0)
             page.evaluate("document.fonts.ready")
             photographed(page, f"{name}-{width}-{scheme}")
             assert violations(page) == [], name

@@ -11,4 +11,6 @@ interface Page {
 
 export const PAGES: Record<string, Page> = {
   project: { title: "Overview", load: () => import("./Project.svelte") },
+  experiments: { title: "Experiments", load: () => import("./Experiments.svelte") },
+  experiment: { title: "Experiment", load: () => import("./Experiment.svelte"), below: "experiments" },
 };

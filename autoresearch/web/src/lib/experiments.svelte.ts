@@ -1,0 +1,86 @@
+// All experiments of a project, kept current one by one: a list of thousands is not asked for again because one was judged.
+
+import * as api from "../api/generated";
+import { Refusal } from "../api/asking";
+import { changes, type News } from "../api/changes.svelte";
+
+const PAGE = 500;
+const QUIET = 150;
+const MANY = 20;
+
+class Experiments {
+  /** Newest first; grows while they are being read. */
+  list = $state.raw<api.Experiment[]>([]);
+  /** Whether all of them are there. */
+  whole = $state(false);
+  fault = $state.raw<Refusal | null>(null);
+  #project: string | null = null;
+  #known = new Map<string, api.Experiment>();
+  #changed = new Set<string>();
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #round = 0;
+
+  constructor() {
+    changes.listen((news) => this.#hear(news));
+  }
+
+  /** Have those of a project; what is there already is not read again. */
+  of(project: string) {
+    if (project === this.#project) return;
+    this.#project = project;
+    this.#known.clear();
+    this.list = [];
+    void this.#read();
+  }
+
+  again() {
+    void this.#read();
+  }
+
+  async #read() {
+    const [project, round] = [this.#project, (this.#round += 1)];
+    if (project === null) return;
+    this.whole = false;
+    try {
+      let cursor: string | null = null;
+      do {
+        const page: api.PageExperiment = await api.listExperiments({ project, newest_first: true, limit: PAGE, cursor });
+        if (round !== this.#round) return;
+        this.#take(page.items);
+        cursor = page.next_cursor ?? null;
+      } while (cursor !== null);
+      [this.whole, this.fault] = [true, null];
+    } catch (error) {
+      if (round === this.#round) this.fault = error as Refusal;
+    }
+  }
+
+  #take(some: readonly api.Experiment[]) {
+    for (const each of some) this.#known.set(each.id, each);
+    this.list = [...this.#known.values()].sort((a, b) => b.number - a.number);
+  }
+
+  #hear(news: News) {
+    if (this.#project === null || (news !== null && news.project !== this.#project)) return;
+    if (news === null || news.kind.startsWith("segment.")) return void this.#read();
+    if (!/^(experiment|decision|frontier)\./.test(news.kind)) return;
+    for (const id of [news.subject, ...named(news.after)]) this.#changed.add(id);
+    this.#timer ??= setTimeout(() => void this.#look(), QUIET);
+  }
+
+  async #look() {
+    this.#timer = undefined;
+    const ids = [...this.#changed];
+    this.#changed.clear();
+    if (ids.length > MANY) return this.#read();
+    const round = this.#round;
+    const found = await Promise.all(ids.map((id) => api.getExperiment({ experiment_id: id }).catch(() => null)));
+    if (round === this.#round) this.#take(found.filter((each) => each !== null));
+  }
+}
+
+// A change that speaks of experiments beside its subject names them by their ids.
+const named = (after: Record<string, unknown> | null): string[] =>
+  Object.entries(after ?? {}).flatMap(([name, value]) => (/experiment(_id)?$|^(best|steps)$/.test(name) ? [value].flat().filter((each) => typeof each === "string") : []));
+
+export const experiments = new Experiments();
