@@ -34,10 +34,12 @@ def status(
 
 
 def _status(workspace: Workspace) -> Answer:
+    from autoresearch.cli import campaign_views
     from autoresearch.track.goals import disagreement
 
     workspace.adopt_goal()
     project = workspace.project
+    going = campaign_views.going_on(workspace)
     facts = workspace.ledger.memory.facts(workspace.name, limit=1)
     counts, base, best, left = facts.counts, facts.baseline, facts.incumbent, facts.left
     numbers = [
@@ -51,6 +53,7 @@ def _status(workspace: Workspace) -> Answer:
         ("project", project.name),
         ("goal", _goal(project)),
         ("session", facts.session or "none"),
+        ("campaign", campaign_views.summary(*going) if going else None),
         ("experiments", f"{counts.experiments}" + (f": {said}" if said else "")),
         ("baseline", f"{base.score:.6g} (#{base.number})" if base else None),
         ("best", f"{best.score:.6g} (#{best.number}{_age(best.age)})" if best else None),
@@ -62,9 +65,9 @@ def _status(workspace: Workspace) -> Answer:
         ("server", workspace.server.url if workspace.server else None),
     ]
     return Answer(
-        document=_document(project, facts),
+        document={**_document(project, facts), "campaign": campaign_views.document(going)},
         ids=[project.name],
-        blocks=[Facts(rows)],
+        blocks=[Facts(rows), *([campaign_views.worker_table(going[1])] if going and going[1] else [])],
         following=_following(project, counts),
         notices=disagreement(workspace),
     )

@@ -25,7 +25,8 @@ Examples:
 
 Global options may stand anywhere. EXP is a number, best, last, or part of an id;
 RUN is a number, a name, last, or part of an id.
-Exit codes: 0 done, 1 failed, 2 refused, 3 not found, 5 conflict or busy, 124 out of time, 130 interrupted."""
+Exit codes: 0 done, 1 failed, 2 refused, 3 not found, 5 conflict or busy,
+10 to 16 why a campaign ended, 124 out of time, 130 interrupted."""
 
 
 class Root(TyperGroup):

@@ -31,6 +31,7 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "events": ("looking", "List what changed: who, what, when."),
     },
     "Campaigns": {
+        "run": ("campaigning", "Run a campaign by itself, or go on with the one that was interrupted."),
         "campaigns": ("campaigns", "List, show, pause, resume and stop campaigns, and list their trials."),
     },
     "Runs": {
@@ -38,7 +39,7 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "folders": ("organizing", "List, make, rename, move and remove folders, in which runs lie."),
         "metrics": ("recalling", "Print the points of metrics, or draw them."),
         "logs": ("recalling", "Print what a run printed."),
-        "top": ("watching", "Watch the runs that are going on."),
+        "top": ("watching", "Watch the campaign and the runs that are going on."),
     },
     "Code": {
         "diff": ("code", "Print the change of an experiment, or compare the trees of two."),

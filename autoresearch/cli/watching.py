@@ -1,4 +1,4 @@
-"""``top``: the runs that are going on, drawn anew while they go."""
+"""``top``: the campaign and the runs that are going on, drawn anew while they go."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from autoresearch.cli import campaign_views
 from autoresearch.cli import run_views as views
-from autoresearch.cli.answer import Answer, Cell, Column, Table, shown
+from autoresearch.cli.answer import Answer, Block, Cell, Column, Facts, Table, shown
 from autoresearch.cli.declaring import command
 from autoresearch.cli.face import View, can_ask, the_face, workspace_of
 from autoresearch.cli.paper import for_people, painted
@@ -28,7 +29,11 @@ from autoresearch.series.curve import number_out
 from autoresearch.settings import detect_agent
 
 if TYPE_CHECKING:
+    from autoresearch.records.campaign import Campaign, Trial
     from autoresearch.track.glancing import Glance, Metric, Watch
+    from autoresearch.track.workspace import Workspace
+
+    _Going = tuple[Campaign, tuple[Trial, ...]]
 
 __all__ = ["app", "top"]
 
@@ -54,9 +59,10 @@ def top(
     ] = 2.0,
     once: Annotated[bool, typer.Option("--once", help="Print it once, as without a terminal.")] = False,
 ) -> Answer | None:
-    """Watch the runs that are going on; q or Ctrl-C leaves.
+    """Watch the campaign and the runs that are going on; q or Ctrl-C leaves.
 
-    Each run has its step, its speed, how busy the machine is, and the course of its main metrics.
+    Each worker has its trial and what it tries; each run its step, its speed, how busy the machine is, and the course of
+    its main metrics.
     """
     from autoresearch.track.glancing import Watch
 
@@ -67,14 +73,24 @@ def top(
         alone = detect_agent(os.environ) or os.environ.get("TERM") == "dumb"
         if not once and not alone and can_ask(face):
             with _screen() as keys:
-                _live(watch, workspace.name, face.view, interval, keys)
+                _live(watch, workspace, face.view, interval, keys)
             return None
-        found = watch.look()
+        found, going = watch.look(), campaign_views.going_on(workspace)
+        above: list[Block] = []
+        if going is not None:
+            above = [
+                Facts([("campaign", campaign_views.summary(*going))]),
+                campaign_views.worker_table(going[1]),
+            ]
         return Answer(
-            document={"project": workspace.name, "runs": [_document(one) for one in found]},
+            document={
+                "project": workspace.name,
+                "campaign": campaign_views.document(going),
+                "runs": [_document(one) for one in found],
+            },
             ids=[one.run.id for one in found],
-            blocks=[_table(found, face.view)],
-            brief=[_table(found, View())],
+            blocks=[*above, _table(found, face.view)],
+            brief=[*above, _table(found, View())],
             following=f"autoresearch runs show {found[0].run.number}" if found else "autoresearch runs ls",
         )
 
@@ -143,28 +159,34 @@ def _percent(value: float | None) -> Cell:
     return None if value is None or not math.isfinite(value) else f"{value:.0f}%"
 
 
-def _frame(found: Sequence[Glance], project: str, view: View, height: int) -> str:
+def _frame(
+    found: Sequence[Glance], project: str, view: View, height: int, going: _Going | None = None
+) -> str:
     """One picture, of at most ``height`` lines."""
     running = sum(one.run.state == "running" for one in found)
     ended = f", {len(found) - running} ended" if len(found) > running else ""
     now = datetime.now(UTC).strftime("%H:%M:%S UTC")
     head = f"{clean(project, 40)}  {running} running{ended}  {now}  q leaves"
     lines = for_people(_table(found, view), view).split("\n")
+    if going is not None:
+        said = clean(f"campaign {campaign_views.summary(*going)}", view.width or _PLAIN_WIDTH)
+        workers = for_people(campaign_views.worker_table(going[1]), view).split("\n")
+        lines = [said, "", *workers, "", *lines]
     room = max(1, height - 2)
     if len(lines) > room:
         lines = [*lines[: room - 1], f"and {len(lines) - room + 1} more"]
     return "\n".join([painted(head, "title", color=view.color), "", *lines])
 
 
-def _live(watch: Watch, project: str, view: View, interval: float, keys: _Keys) -> None:
+def _live(watch: Watch, workspace: Workspace, view: View, interval: float, keys: _Keys) -> None:
     """Look, draw and wait, until somebody leaves."""
     while True:
-        found = watch.look()
+        found, going = watch.look(), campaign_views.going_on(workspace)
         deadline = time.monotonic() + interval
         heard = "resized"
         while heard == "resized":
             width, height = shutil.get_terminal_size()
-            text = _frame(found, project, replace(view, width=max(40, width)), height)
+            text = _frame(found, workspace.name, replace(view, width=max(40, width)), height, going)
             lines = f"{_REST_OF_LINE}\n".join(text.split("\n"))
             encoded = f"{_HOME}{lines}{_REST_OF_LINE}{_REST}".encode(
                 "utf-8" if view.unicode else "ascii", "replace"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -189,11 +189,12 @@ class Inquiry:
         before, trial = self.usage, self._trial
         seconds = before.get("agent_seconds", trial.agent_seconds or 0.0)
         before["agent_seconds"] = seconds + time.monotonic() - begun
-        if not isinstance(usage, Usage):
+        said = asdict(usage) if isinstance(usage, Usage) else usage
+        if not isinstance(said, Mapping):
             return
         for name in ("input_tokens", "output_tokens", "cost"):
-            value = getattr(usage, name)
-            if value is not None:
+            value = said.get(name)
+            if isinstance(value, int | float):
                 before[name] = before.get(name, getattr(trial, name) or 0) + value
 
     def _keep(self, transcript: object) -> None:
@@ -218,6 +219,7 @@ class Inquiry:
             command=tuple(desk.plan.command),
             parent=self._parent,
             id=made,
+            session_of=desk.session_of,
         )
         return Asked(request, sealed, outcome, reason)
 

@@ -11,10 +11,10 @@ import functools
 import os
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 import anyio
 import anyio.to_thread
@@ -82,6 +82,7 @@ def run_campaign(
     *,
     executor: Executor | None = None,
     campaign: Campaign | Literal["new"] | None = None,
+    said: Mapping[str, Any] | None = None,
 ) -> Result:
     """Run a campaign, or go on with one.
 
@@ -96,6 +97,7 @@ def run_campaign(
         executor: Where the command runs; by default on this machine. It is not closed.
         campaign: The one to go on with; ``"new"`` begins another; None goes on with the last one of this tag if that did not
             end by itself.
+        said: What a new one was asked for, kept with its plan to go on with.
 
     Raises:
         Conflict: The project has no goal, or the campaign's branch is in use.
@@ -115,7 +117,7 @@ def run_campaign(
     )
     place = executor or LocalExecutor()
     one = _Campaign(workspace, agent, place, plan, goal=goal, workdirs=workdirs, listener=listener)
-    return one.run(campaign)
+    return one.run(campaign, dict(said or {}))
 
 
 class _Campaign:
@@ -139,9 +141,9 @@ class _Campaign:
         self._error: BaseException | None = None
         self._state = "running"
 
-    def run(self, wanted: Campaign | Literal["new"] | None) -> Result:
+    def run(self, wanted: Campaign | Literal["new"] | None, said: dict[str, Any]) -> Result:
         """From taking it over to letting go of it."""
-        campaign = self._chosen(wanted)
+        campaign = self._chosen(wanted, said)
         holder = holder_name()
         campaign = take_over(self._campaigns, campaign.id, holder)
         try:
@@ -167,7 +169,7 @@ class _Campaign:
     def _page(self, campaign_id: str, cursor: str | None) -> Page[Trial]:
         return self._campaigns.trials(campaign_id, limit=500, cursor=cursor)
 
-    def _chosen(self, wanted: Campaign | Literal["new"] | None) -> Campaign:
+    def _chosen(self, wanted: Campaign | Literal["new"] | None, said: dict[str, Any]) -> Campaign:
         workspace, tag = self._workspace, self._plan.tag
         active = workspace.active_session()
         if active is None or active.tag != tag or active.state != "open":
@@ -175,7 +177,7 @@ class _Campaign:
         found = unfinished(workspace, tag) if wanted is None else None if wanted == "new" else wanted
         if found is not None:
             return found
-        settings = {**self._plan.document(), "executor": self._executor.name}
+        settings = {**self._plan.document(), "executor": self._executor.name, "arguments": said}
         return self._campaigns.begin(
             CampaignRequest.make(
                 id=new_id(),

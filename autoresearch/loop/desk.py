@@ -18,6 +18,7 @@ from autoresearch.loop.events import Event, Judged, Listener
 from autoresearch.loop.executors.base import Executor
 from autoresearch.loop.incumbent import Base, present, stand_on
 from autoresearch.loop.plan import Plan
+from autoresearch.loop.results_file import write_results
 from autoresearch.loop.workdir import Workdirs
 from autoresearch.records.campaign import Outcome, Step, Trial, TrialUpdate
 from autoresearch.records.experiment import Experiment, Verdict
@@ -77,6 +78,10 @@ class Desk:
         with self._speaking:
             self._listener(event)
 
+    def session_of(self, branch: str | None) -> str:  # noqa: ARG002  of any branch
+        """The session in which all of the campaign is recorded."""
+        return self.control.campaign.session_id
+
     def go_on(self) -> None:
         """Raise ``CutOffError`` when the campaign ends."""
         if self.control.over():
@@ -123,7 +128,10 @@ class Desk:
         reason: str,
         outcome: Outcome | None,
     ) -> None:
-        """Tell the listener of a verdict, with what is best after it."""
+        """Tell the listener of a verdict, with what is best after it, and those who read the file of results."""
+        if self.plan.results:
+            with self.lock:
+                write_results(self.workspace, self.workspace.root / self.plan.results)
         frontier = self.workspace.frontier()
         best, noise = frontier.best, frontier.noise
         self.tell(

@@ -126,10 +126,12 @@ class Display:
             self._progress.update(self._task, completed=self._done)
         if event.outcome is not None:
             self._now.pop(event.worker, None)
+        again = event.outcome is None
         score = "      —" if event.score is None else f"{event.score:7.4f}"
         style = VERDICT_STYLES[event.verdict]
         what = clean(event.note.partition(": ")[0], 120)
-        line = Text(f"{_MARKS[event.verdict]} #{event.number:<3} {event.verdict:<5} {score}  ", style=style)
+        mark, word = ("→", "again") if again else (_MARKS[event.verdict], event.verdict)
+        line = Text(f"{mark} #{event.number:<3} {word:<5} {score}  ", style=style)
         line.append(what, style="" if event.verdict != "drop" else "dim")
         line.append(f" — {clean(event.reason)}", style="dim")
         self._line(line)
@@ -150,7 +152,8 @@ class Display:
 
     def _picture(self) -> Group:
         working = [self._row(worker) for worker in sorted(self._now, key=_by_number)]
-        rows = working or [Text("preparing" if not self._state else self._state)]
+        waiting = self._state or ("waiting" if self._best else "preparing")
+        rows = working or [Text(waiting)]
         for text in (*rows, self._best):
             text.no_wrap, text.overflow = True, "ellipsis"
         return Group(self._progress, *rows, self._best)

@@ -100,16 +100,17 @@ def rebuild(workspace: Workspace, workdir: Workdir, experiment: Experiment) -> s
     Raises:
         Conflict: Its change was not stored whole, or does not apply.
     """
-    _start(experiment)
-    if experiment.diff is not None:
-        patch = workspace.ledger.snapshots.get(experiment.diff.digest)
-        try:
-            workdir.patch(patch)
-        except CaptureError as error:
-            raise Conflict(
-                f"The change of experiment {experiment.number} does not apply: {error.message}",
-                hint="Check that its commit is still in the repository.",
-            ) from error
+    start = _start(experiment)
+    if experiment.diff is None:
+        return start
+    patch = workspace.ledger.snapshots.get(experiment.diff.digest)
+    try:
+        workdir.patch(patch)
+    except CaptureError as error:
+        raise Conflict(
+            f"The change of experiment {experiment.number} does not apply: {error.message}",
+            hint="Check that its commit is still in the repository.",
+        ) from error
     return workdir.seal(message(experiment.note, experiment.id))
 
 

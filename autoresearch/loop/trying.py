@@ -137,6 +137,7 @@ class _Trying:
                 config={},
                 command=tuple(desk.plan.command),
                 id=experiment_id(self._trial, 0),
+                session_of=desk.session_of,
             )
             experiment = self._recorded(request, {})
             self._measure_baseline(folder, experiment)
@@ -308,6 +309,7 @@ class _Trying:
             command=before.command,
             parent=base.experiment_id,
             id=made,
+            session_of=desk.session_of,
         )
         desk.claims.take(request.tree, self._trial.number)
         return self._recorded(request, {"parent_id": base.experiment_id})

@@ -93,20 +93,38 @@ class Workdir:
         self._git("apply", "--whitespace=nowarn", "--", str(file))
 
     def graft(self, commit: str) -> None:
-        """Apply what a commit changed on its own parent, merging by three ways where the lines around it differ.
+        """Apply what a commit changed on its own parent, also where the lines around it are others by now.
+
+        Changes of neighbouring lines do not conflict here, as they do when git merges: what comes out is measured.
 
         Raises:
-            CaptureError: It conflicts with what the folder has; the folder may then hold part of it.
+            CaptureError: It conflicts with what the folder has; the folder is as it was.
         """
+        try:
+            self._graft(self._difference(commit), "--3way")
+        except CaptureError:
+            self.reset()
+            bare = self._difference(commit, "--unified=0")
+            # Without a line that is taken out nothing says where a line belongs.
+            if any(hunk[1].endswith(",0") for hunk in _hunks(bare)):
+                raise
+            try:
+                self._graft(bare, "--unidiff-zero")
+            except CaptureError:
+                self.reset()
+                raise
+
+    def _difference(self, commit: str, *options: str) -> bytes:
+        quiet = ("--binary", "--full-index", "--no-ext-diff", "--no-textconv", "--no-color", "--no-renames")
+        return os.fsencode(self._git("diff", *quiet, *options, f"{commit}^", commit))
+
+    def _graft(self, patch: bytes, how: str) -> None:
         file = self.path.parent / "graft.patch"
-        patch = self._git(
-            "diff", "--binary", "--full-index", "--no-ext-diff", "--no-textconv", f"{commit}^", commit
-        )
         with writing(file):
-            file.write_bytes(os.fsencode(patch))
+            file.write_bytes(patch)
         with self._index() as index:
             self._git("update-index", "-q", "--refresh", "--really-refresh", index=index, may_fail=True)
-            self._git("apply", "--3way", "--whitespace=nowarn", "--", str(file), index=index)
+            self._git("apply", how, "--whitespace=nowarn", "--", str(file), index=index)
 
     def changed(self) -> list[str]:
         """Paths that differ from the commit: changed, deleted and new ones that git does not ignore."""
@@ -357,6 +375,13 @@ def _lock(path: Path, *, wait: bool) -> Iterator[None]:
     with path.open("a") as file:
         fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         yield
+
+
+def _hunks(patch: bytes) -> list[list[str]]:
+    """The words of each hunk's header: ``["@@", "-4,0", "+5", "@@"]`` and what follows."""
+    return [
+        line.decode("utf-8", "replace").split() for line in patch.split(b"\n") if line.startswith(b"@@ -")
+    ]
 
 
 def _through_link(tree: Path, name: str) -> Path | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,6 +28,7 @@ def experiment_request(
     note: str,
     *,
     id: str,  # noqa: A002  the field's word
+    session_of: Callable[[str | None], str],
     commit: str | None = None,
     diff: str | bytes | None = None,
     snapshot: _Paths | None = ".",
@@ -39,7 +40,7 @@ def experiment_request(
     """What ``workspace.experiment`` would record, which ``ledger.research.record`` takes.
 
     By its ``tree`` one sees whether the same code was tried before anything is recorded. Takes and raises what
-    ``workspace.experiment`` does.
+    ``workspace.experiment`` does; ``session_of`` gives the id of the session to record it in, by the branch.
     """
     change = _change(workspace, commit, diff)
     stored = _stored_diff(workspace, change)
@@ -47,7 +48,7 @@ def experiment_request(
     return ExperimentRequest.make(
         id=id,
         project=workspace.name,
-        session_id=workspace.recording_session(change.branch),
+        session_id=session_of(change.branch),
         note=note,
         commit=change.commit,
         parent_commit=change.parent,

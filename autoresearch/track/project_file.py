@@ -5,16 +5,19 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+
+from pydantic import Field
 
 from autoresearch.errors import Invalid
-from autoresearch.records.base import Finite, Line, Name, Request, Text
+from autoresearch.records.base import Count, Finite, Line, Name, Request, Text
 from autoresearch.records.goal import Budget, GoalRequest, parse_constraint
 from autoresearch.research.scope import touched
 from autoresearch.track.place import FILE_NAME
 
 __all__ = [
     "FILE_NAME",
+    "CampaignSection",
     "ProjectFile",
     "RunSection",
     "differences",
@@ -33,12 +36,28 @@ class RunSection(Request):
         timeout_seconds: Wall-clock seconds of one run of ``reproduce``, where the goal has no ``trial_seconds``.
         editable: What a change may touch, as ``.gitignore`` patterns; empty for everything.
         results: File that a campaign keeps written with what it tried, such as ``results.tsv``; empty for none.
+        score: Where a campaign reads the score: ``run`` (what the run itself logged), ``output`` (what it printed), or
+            ``auto``: either, and both have to agree where there are both.
+        pattern: Regular expression with one group, the number, for lines of the output; by default ``metric: number``.
+        often: ``once``: a score that is printed twice with different values is none; ``last``: the last one counts.
+        memory_gb: Memory that all processes of a run may hold together, in units of 10^9 bytes.
+        processes: How many processes a run may have at once.
+        cpus: Processors of a run and ``gpus`` its accelerators, for executors that share out machines.
+        environment: Variables added to the clean environment of a campaign's runs.
     """
 
     command: tuple[Text, ...] = ()
     timeout_seconds: Finite | None = None
     editable: tuple[Line, ...] = ()
     results: Text = ""
+    score: Literal["auto", "run", "output"] = "auto"
+    pattern: Text | None = None
+    often: Literal["once", "last"] = "once"
+    memory_gb: Finite | None = None
+    processes: Count | None = None
+    cpus: Finite | None = None
+    gpus: Finite | None = None
+    environment: dict[Line, Text] = Field(default_factory=dict)
 
     def remarks(self, files: Sequence[str]) -> tuple[str, ...]:
         """A sentence on the changed files that are not ``editable``; nothing when all are, or this file alone is not."""
@@ -55,12 +74,60 @@ class RunSection(Request):
         return (f"{named}{more} {was} changed, and {it} outside of what may be edited ({scope}).",)
 
 
+class CampaignSection(Request):
+    """How a campaign works, where the command line says nothing else.
+
+    Attributes:
+        agent: Who proposes: ``offline``, the name of a profile, a path to one, or ``command:`` and a command line.
+        model: Its model, as it calls it; None for its own choice.
+        options: What else is said to the agent.
+        tag: Tag of the session; kept changes go to the branch ``autoresearch/<tag>``.
+        workers: Trials at the same time.
+        executor: Where the command runs: ``local``, ``ray`` or ``slurm``.
+        executor_options: What is said to the executor.
+        max_experiments: Changes to try; the other limits are those of the command line.
+        max_failures: Trials in a row that may give nothing to judge; 0 for no limit.
+        baseline_runs: Runs of the unchanged code, from which the noise is known.
+        agent_seconds: Wall-clock seconds that the agent may take for one proposal.
+        prompt_tokens: Length of the question that it is asked, in tokens.
+        patience: Experiments without a real gain after which the question changes.
+        early_stop: Whether a run that has become hopeless is ended before its time.
+        sigmas: Standard deviations of the difference that a gain must exceed.
+        confirm: Runs behind every keep, and ``near`` those of a change whose first run comes near the bar.
+        artifact: Name of the artifact that keeps log, with ``artifact_paths`` as its files; None for none.
+    """
+
+    agent: Line | None = None
+    model: Line | None = None
+    options: dict[str, Any] = Field(default_factory=dict)
+    tag: Name = "run"
+    workers: Count = 1
+    executor: Line = "local"
+    executor_options: dict[str, Any] = Field(default_factory=dict)
+    max_experiments: Count | None = None
+    max_hours: Finite | None = None
+    max_tokens: Count | None = None
+    max_cost: Finite | None = None
+    max_failures: Count = 20
+    baseline_runs: Count = 3
+    agent_seconds: Finite = 1800.0
+    prompt_tokens: Count = 8000
+    patience: Count = 10
+    early_stop: bool = True
+    sigmas: Finite = 2.0
+    confirm: Count = 2
+    near: Count = 3
+    artifact: Name | None = None
+    artifact_paths: tuple[Line, ...] = ()
+
+
 class ProjectFile(Request):
-    """The file's content: the project's name, its goal, and how it is run."""
+    """The file's content: the project's name, its goal, how it is run, and how a campaign works."""
 
     project: Name | None = None
     goal: GoalRequest | None = None
     run: RunSection = RunSection()
+    campaign: CampaignSection = CampaignSection()
 
     def goal_of(self, project: str) -> GoalRequest | None:
         """The goal that the file gives a project; None when it has none, or is of a project of another name."""
@@ -110,13 +177,19 @@ def read_project_file(path: Path) -> ProjectFile:
         goal = data.pop("goal", None)
         run = data.pop("run", {})
         budget = data.pop("budget", {})
+        campaign = data.pop("campaign", {})
         return ProjectFile.make(
-            **data, goal=goal and _goal(goal, budget), run=RunSection.make(**_command(run))
+            **data,
+            goal=goal and _goal(goal, budget),
+            run=RunSection.make(**_command(run)),
+            campaign=CampaignSection.make(**campaign),
         )
     except Invalid as error:
         raise Invalid(f"{path}: {error.message}", hint=error.hint, details=error.details) from None
     except TypeError as error:
-        raise Invalid(f"{path}: {error}.", hint="Sections are [goal], [budget] and [run].") from None
+        raise Invalid(
+            f"{path}: {error}.", hint="Sections are [goal], [budget], [run] and [campaign]."
+        ) from None
 
 
 def _goal(goal: dict[str, Any], budget: dict[str, Any]) -> GoalRequest:

@@ -277,8 +277,7 @@ class Workspace:
                 return None
         return self.ledger.research.session(mine) if mine else None
 
-    def recording_session(self, branch: str | None) -> str:
-        """Id of the session in which the next experiment is recorded; one is opened, named by the branch, where none is."""
+    def _session_id(self, branch: str | None) -> str:
         self.adopt_goal()
         with self._lock:
             session = self.active_session()
@@ -335,6 +334,7 @@ class Workspace:
             parent=parent,
             uses=uses,
             id=id or new_id(),
+            session_of=self._session_id,
         )
         return self.ledger.research.record(made)
 

@@ -322,3 +322,38 @@ def test_a_home_that_cannot_be_written_is_one_clear_error(repository: Path) -> N
     (repository.parent / "home").write_text("a file, not a folder")
     with pytest.raises(TrialError, match="cannot be written"):
         workdirs(repository)
+
+
+def grafted(repository: Path, ours: str, theirs: str) -> str:
+    """What becomes of the file of lines a to e when both have changed it."""
+    (repository / "lines.txt").write_text("a\nb\nc\nd\ne\n")
+    git(repository, "add", "-A")
+    git(repository, "commit", "-q", "-m", "lines")
+    made = workdirs(repository, tag="graft", scope=Scope())
+    commits = []
+    for text in (ours, theirs):
+        with made.open(git(repository, "rev-parse", "HEAD")) as folder:
+            folder.apply({"lines.txt": text})
+            commits.append(folder.seal("change"))
+    with made.open(commits[0]) as folder:
+        folder.graft(commits[1])
+        return (folder.path / "lines.txt").read_text()
+
+
+def test_changes_of_distant_lines_are_put_together(repository: Path) -> None:
+    assert grafted(repository, "A\nb\nc\nd\ne\n", "a\nb\nc\nd\nE\n") == "A\nb\nc\nd\nE\n"
+
+
+def test_changes_of_neighbouring_lines_are_put_together(repository: Path) -> None:
+    assert grafted(repository, "a\nB\nc\nd\ne\n", "a\nb\nC\nd\ne\n") == "a\nB\nC\nd\ne\n"
+
+
+def test_changes_of_the_same_line_conflict_and_leave_the_folder_as_it_was(repository: Path) -> None:
+    with pytest.raises(CaptureError):
+        grafted(repository, "a\nB\nc\nd\ne\n", "a\n!\nc\nd\ne\n")
+    assert git(repository, "worktree", "list").count("\n") == 0
+
+
+def test_lines_that_are_only_added_beside_a_change_conflict(repository: Path) -> None:
+    with pytest.raises(CaptureError):
+        grafted(repository, "a\nB\nc\nd\ne\n", "a\nb\nnew\nc\nd\ne\n")
