@@ -11,7 +11,7 @@ READY := $(VENV)/.autoresearch
 WORKERS ?= 2
 ARGS ?=
 # Programs from the npm registry that tests run, by the folders of tests/npm; the biggest ones only for `make test-agents`.
-NPM := browser claude-code gemini
+NPM := browser claude-code gemini mcp
 NPM_AGENTS := claude-code codex gemini opencode
 npm_ready = $(foreach name,$(1),$(VENV)/npm/$(name)/.ready)
 # The dashboard as it is built; what it is built from.
