@@ -11,7 +11,7 @@ from autoresearch.errors import Busy, Conflict
 from autoresearch.ledger.local.ledger import LocalLedger
 from autoresearch.records.experiment import Actor
 from tests.campaign_requests import begin, begun, claim, judge, note, recorded, update
-from tests.contract_helpers import PROJECT, goal, session
+from tests.contract_helpers import PROJECT, experiment, goal, session
 from tests.sync.away import ADA, Machine
 
 
@@ -132,6 +132,23 @@ def test_what_was_delivered_by_the_server_is_not_delivered_again_offline(
     machine.goes_offline()
     assert ledger.campaigns.deliver(made.id, second.id) == ()
     assert [each.id for each in ledger.campaigns.deliver(made.id, first.id)] == [remark.id]
+
+
+def test_a_machine_goes_on_alone_with_what_others_began_before_it(machine: Machine, far: LocalLedger) -> None:
+    goal(far)
+    opened = session(far).id
+    theirs = experiment(far, opened)
+    made = begin(machine.ledger, opened)
+    going = claim(machine.ledger, made, parent_id=theirs.id)
+    machine.goes_offline()
+    update(machine.ledger, going, "proposing", cost=0.5)
+    judge(machine.ledger, going, "no_change")
+    assert claim(machine.ledger, made).number == 2
+    machine.comes_back()
+    machine.ledger.send()
+    assert machine.ledger.outbox.rejected() == []
+    assert far.campaigns.trial(going.id).parent_id == theirs.id
+    assert (far.campaigns.campaign(made.id).trials, far.campaigns.campaign(made.id).cost) == (2, 0.5)
 
 
 def test_an_answer_that_was_lost_changes_nothing_twice(machine: Machine, far: LocalLedger) -> None:

@@ -19,7 +19,7 @@ from autoresearch.ledger.synced.mirror import Mirror
 from autoresearch.ledger.synced.naming import provisional
 from autoresearch.ledger.synced.objects import MirroredObjects
 from autoresearch.ledger.synced.outbox import Outbox
-from autoresearch.records.campaign import Campaign
+from autoresearch.records.campaign import Campaign, CampaignRequest
 from autoresearch.records.experiment import Actor
 from autoresearch.records.frontier import Frontier
 from autoresearch.records.goal import Project
@@ -181,6 +181,16 @@ class SyncedLedger(Ledger):
         else:
             self._mirror.saw(answer)
 
+    def know(self, project: str, session_id: str) -> None:
+        """Take over the goal of a project and a session of it, where the server tells them."""
+
+        def told(remote: Ledger) -> None:
+            self._mirror.seed(remote.research.project(project), remote)
+            self._mirror.known_session(session_id, remote)
+
+        with contextlib.suppress(NotFound):
+            self.there(told)
+
     def _away(self, error: AutoresearchError) -> None:
         # A network that swallows everything costs each call its whole patience: it is not tried again at once.
         self.trouble = error
@@ -250,6 +260,11 @@ _Runs = _class(Runs, {call: _passed_on(call) for call in sorted(Runs.__abstractm
 
 class _Campaigns(_Told):  # type: ignore[misc]
     """Campaigns: told as everything else is. A lease is not: it means something while it lasts, and is not sent later."""
+
+    def begin(self, request: CampaignRequest) -> Campaign:
+        # Goal and session may have come from elsewhere; without them this machine could not go on alone.
+        self._ledger.know(request.project, request.session_id)
+        return self._ledger.changed("campaigns", "begin", {"request": request})  # type: ignore[no-any-return]
 
     def hold(self, campaign_id: str, holder: str, seconds: float) -> Campaign:
         there = self._ledger.there(lambda remote: remote.campaigns.hold(campaign_id, holder, seconds))

@@ -116,9 +116,10 @@ class Mirror:
     def _session(self, project: Project, remote: Ledger) -> None:
         if project.active_session is None:
             return
-        self._known_session(project.active_session, remote, active=True)
+        self.known_session(project.active_session, remote, active=True)
 
-    def _known_session(self, session_id: str, remote: Ledger, *, active: bool = False) -> None:
+    def known_session(self, session_id: str, remote: Ledger, *, active: bool = False) -> None:
+        """Have a session of the server here too."""
         research = self.ledger.research
         try:
             mine = research.session(session_id)
@@ -157,7 +158,7 @@ class Mirror:
                 return
         there = remote.research.experiment(frontier.best.experiment_id)
         with contextlib.suppress(AutoresearchError):
-            self._known_session(there.session_id, remote)
+            self.known_session(there.session_id, remote)
             self.ledger.research.record(_request_of(there))
         self._verdict(there)
         self.saw(there)

@@ -41,7 +41,9 @@ def as_answered(change: Change, arguments: dict[str, Any], answer: Any) -> Itera
     """A change that the server took, as the ledger of this machine is told of it: the arguments of one or more calls."""
     request = arguments.get("request")
     if change.part == "campaigns" and change.call == "claim" and isinstance(answer, Trial):
-        return [{"request": _in_the_past(request, answer.started_at)}]
+        told = _in_the_past(request, answer.started_at)
+        # The experiment that it starts from may be known to the server alone; what is there already is not made anew.
+        return [{"request": told}, {"request": told.model_copy(update={"parent_id": None})}]
     if change.part == "campaigns" and change.call == "update" and request is not None:
         return [{"request": request.model_copy(update={"holder": None})}]
     if change.part == "campaigns" and change.call == "deliver":
