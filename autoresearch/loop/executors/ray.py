@@ -83,7 +83,7 @@ class RayExecutor:
         except (OSError, RuntimeError, ValueError, self._ray.exceptions.RayError) as error:
             raise TrialError(
                 f"The Ray cluster does not answer: {str(error)[:300]}.",
-                hint="Check its address, and that Ray has the same version here and there.",
+                hint="Check its address, that Ray has the same version here and there, and its token (RAY_AUTH_MODE, RAY_AUTH_TOKEN).",
             ) from error
 
     def run(self, job: Job, watch: Watch | None = None) -> Run:

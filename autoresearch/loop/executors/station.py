@@ -19,6 +19,7 @@ from pathlib import Path
 from autoresearch.errors import TrialError
 from autoresearch.execution.runner import ALLOWED, PREFIXES, Ending, Run, clean_environment, run_command
 from autoresearch.loop.executors.base import Job
+from autoresearch.loop.executors.guard import guarded
 from autoresearch.loop.executors.shipping import Changes, applied, archived, changes_since, states, unpacked
 
 __all__ = ["LOST_AFTER", "Done", "Order", "Station", "finished", "mark_beside"]
@@ -29,6 +30,7 @@ LOST_AFTER = 60.0
 _PENDING = 8 * 1024 * 1024
 _DEVICES = ("CUDA_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES")
 _JOURNALS = "offline"
+_MARK = "AR_STATION"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,8 +144,8 @@ class Station:
 
     def _ran(self, order: Order) -> Done:
         with tempfile.TemporaryDirectory(prefix="autoresearch-") as scratch:
-            here = bool(order.mark) and Path(order.mark).is_file()
-            with _place(order, Path(scratch), here=here) as (folder, environment, home):
+            here, mark = bool(order.mark) and Path(order.mark).is_file(), secrets.token_hex(16)
+            with _place(order, Path(scratch), here=here) as (folder, environment, home), guarded(mark):
                 before = {} if here else states(folder)
                 output = Path(scratch) / "output.log"
                 run = run_command(
@@ -153,7 +155,7 @@ class Station:
                     seconds=order.seconds,
                     memory=order.memory,
                     processes=order.processes,
-                    environment=environment,
+                    environment={**environment, _MARK: mark},
                     watch=self,
                 )
                 return Done(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import os
+import select
+import subprocess
 import sys
 import tarfile
 from collections.abc import Iterator
@@ -298,6 +300,30 @@ def test_a_station_that_nobody_asks_ends_its_command(folder: Path, monkeypatch: 
     done = one.poll(0)[1]
     assert done is not None
     assert (done.ending, done.reason) == ("stopped", "nobody asks for it any more")
+
+
+def test_what_a_killed_station_started_is_ended_all_the_same(tmp_path: Path) -> None:
+    code = (
+        "import os, signal, subprocess, sys\n"
+        "from autoresearch.loop.executors.guard import guarded\n"
+        "with guarded('mark-of-this-test'):\n"
+        "    one = subprocess.Popen(['/bin/sh', '-c', 'sleep 300 & echo $!; wait'], stdout=subprocess.PIPE,\n"
+        "        start_new_session=True, env={'X': 'mark-of-this-test'})\n"
+        "    print(one.stdout.readline().decode(), flush=True)\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == -9
+    try:
+        sleeper = os.pidfd_open(int(done.stdout))
+    except ProcessLookupError:
+        return
+    try:
+        assert select.select([sleeper], [], [], 60)[0]
+    finally:
+        os.close(sleeper)
 
 
 def test_a_machine_that_does_not_see_the_folder_says_so() -> None:
