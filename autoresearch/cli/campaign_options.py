@@ -44,7 +44,8 @@ MaxFailures = Annotated[
 ]
 Workers = Annotated[int | None, typer.Option(metavar="N", min=1, help="Trials at the same time.")]
 Executor = Annotated[
-    str | None, typer.Option(metavar="NAME", help="Where the command runs: local (the default), ray or slurm.")
+    str | None,
+    typer.Option(metavar="NAME", help="Where the command runs: local (the default), ray or slurm."),
 ]
 Tag = Annotated[
     str | None, typer.Option(metavar="NAME", help="Session; keeps go to the branch autoresearch/NAME.")

@@ -230,6 +230,7 @@ def stop_campaign(context: typer.Context, campaign: _Campaign = "last", *, reaso
 
 
 def _moved(one: Campaign) -> Answer:
+    idle = one.state == "running" and one.holder is None
     rows: list[tuple[str, Cell]] = [
         ("campaign", one.number),
         ("state", _state(one)),
@@ -239,7 +240,7 @@ def _moved(one: Campaign) -> Answer:
         document={"campaign": shown(one)},
         ids=[one.id],
         blocks=[Facts(rows)],
-        following=f"autoresearch campaigns show {one.number}",
+        following="autoresearch run" if idle else f"autoresearch campaigns show {one.number}",
     )
 
 
