@@ -30,7 +30,7 @@ _MEMORY = {
     "peak_memory_mb": 1024.0,
 }
 _DIGITS, _MEMORY_DIGITS, _COMMIT = 6, 1, 7
-_MOST = 64 * 1024 * 1024
+_MOST, _ROWS = 64 * 1024 * 1024, 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +43,10 @@ class _File:
     metric: int
 
     def decimals(self, column: int, otherwise: int) -> int:
-        """Digits behind the point that the column has in its last rows."""
-        for line in reversed(self.lines[-50:]):
-            cells = line.split("\t")
-            if column < len(cells) and number(cells[column]) is not None:
-                return len(cells[column].strip().partition(".")[2])
-        return otherwise
+        """Most digits behind the point that the column has in its last rows."""
+        rows = [line.split("\t") for line in self.lines[-_ROWS:]]
+        cells = [row[column].strip() for row in rows if column < len(row) and number(row[column]) is not None]
+        return max((len(cell.partition(".")[2]) for cell in cells), default=otherwise)
 
 
 def write_results(workspace: Workspace, place: Path, *, commits: Mapping[str, str] | None = None) -> int:

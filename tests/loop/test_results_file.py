@@ -89,7 +89,7 @@ def test_what_the_loop_wrote_is_not_imported_as_somebody_elses(workspace: Worksp
 
 def test_the_columns_digits_and_line_ends_are_those_of_the_file(workspace: Workspace, place: Path) -> None:
     place.write_bytes(
-        b"date\tcommit\tval_bpb\tpeak_vram_mb\tstatus\tdescription\r\n1\ta1b2c3d\t1.25\t2048\tkeep\tx\r\n"
+        b"date\tcommit\tval_bpb\tpeak_vram_mb\tstatus\tdescription\r\n1\ta1b2c3d\t1.25\t2048\tkeep\tw\r\n1\ta1b2c3d\t1.5\t2048\tkeep\tx\r\n"
     )
     tried(workspace, "baseline", "keep", 1.0, memory_gb=1.5)
     write_results(workspace, place)
