@@ -178,8 +178,10 @@ def find_trial(home: Path, project: str, text: str) -> TrialState:
         NotFound: Nothing fits.
         Conflict: Several do.
     """
-    known = list_trials(home, project)
     word = text.strip().removeprefix("#")
+    if _ID.match(word) and (state := read_state(folder_of(home, word))).project == project:
+        return state
+    known = list_trials(home, project)
     fitting = known if word == "last" else [one for one in known if word in {one.id, str(one.number)}]
     if fitting:
         return fitting[-1]
