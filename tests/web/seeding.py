@@ -23,6 +23,7 @@ from autoresearch.records.experiment import (
 )
 from autoresearch.records.goal import GoalRequest, ProjectRequest
 from autoresearch.records.ids import new_id
+from autoresearch.records.tree import Tree, TreeEntry
 from autoresearch.research.keys import repro_key
 
 __all__ = ["HOSTILE", "PROJECT", "Seeded", "busy", "judged", "opened", "recorded", "seeded"]
@@ -208,7 +209,27 @@ def busy(ledger: LocalLedger, seeds: Seeded) -> Campaign:
 def _changed(ledger: LocalLedger, old: str, new: str, note: str = "") -> dict[str, Any]:
     patch = PATCH.format(old=old, new=new, note=note).encode()
     diff = Diff(digest=ledger.snapshots.put(patch), size=len(patch))
-    return {"diff": diff, "change": patch.decode(), "files": ("train.py", "README.md")}
+    return {
+        "diff": diff,
+        "change": patch.decode(),
+        "files": ("train.py", "README.md"),
+        "tree": _tree(ledger, new),
+    }
+
+
+def _tree(ledger: LocalLedger, line: str) -> str:
+    """The digest of a small stored tree in which one line is the given one."""
+    files = {
+        "README.md": b"# char-lm\n\nA small model, trained in a minute.\n",
+        "data/tiny.bin": bytes(range(256)) * 4,
+        "src/model.py": b"import torch\n\n\ndef layers(depth: int = 12):\n    return [torch.nn.Identity()] * depth\n",
+        "train.py": f"# Trains a small model.\nclass Config:\n    seed = 1337\n    {line}\n".encode(),
+    }
+    entries = [
+        TreeEntry(path=path, mode="100644", size=len(data), sha256=ledger.snapshots.put(data))
+        for path, data in files.items()
+    ]
+    return ledger.snapshots.put(Tree(entries).manifest)
 
 
 def said(ledger: LocalLedger, text: str) -> None:

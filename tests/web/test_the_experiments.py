@@ -119,3 +119,42 @@ def test_thousands_of_experiments_are_scrolled_through_without_a_gap(site: Site)
         listed = page.get_by_role("region", name="Experiments")
         listed.evaluate("it => it.scrollTop = it.scrollHeight")
         expect(page.get_by_role("link", name="#1", exact=True)).to_be_visible()
+
+
+def test_every_file_can_be_read_as_it_was(site: Site) -> None:
+    with site.visit("/?project=char-lm&page=experiment&id=61") as page:
+        page.get_by_role("button", name="Browse the files").click()
+        files = page.get_by_role("list", name="Files")
+        files.get_by_role("link", name=re.compile("train.py")).click()
+        expect(page.get_by_role("region", name="File train.py")).to_contain_text("warmup = 400")
+        expect(page).to_have_url(re.compile("file=train.py"))
+        files.get_by_role("link", name=re.compile("tiny.bin")).click()
+        expect(page.get_by_text("Not text.")).to_be_visible()
+
+
+def test_two_experiments_are_compared_by_what_differs(site: Site) -> None:
+    first, second = (site.ledger.research.find(seeding.PROJECT, text) for text in ("60", "61"))
+    assert first.score is not None
+    assert second.score is not None
+    with site.visit("/?project=char-lm&page=experiment&id=61") as page:
+        page.get_by_label("Another experiment").fill("#60")
+        page.get_by_role("button", name="Compare").click()
+        expect(page.locator("header.head")).to_contain_text(f"+{first.score - second.score:.3g}")
+        names = page.locator("tbody td.mono")
+        expect(names.filter(has_text="lr")).to_have_count(1)
+        change = page.get_by_role("region", name="Change of train.py")
+        expect(change.locator("tr.added")).to_contain_text("warmup = 400")
+        page.get_by_role("link", name="Swap").click()
+        expect(page.locator("header.head")).to_contain_text(f"−{first.score - second.score:.3g}")
+
+
+def test_what_was_made_from_what_stands_below_it(site: Site) -> None:
+    with site.visit(f"{TABLE}&view=tree") as page:
+        page.locator("tbody td.number").first.wait_for()
+        steps = [step.number for step in site.ledger.research.frontier(seeding.PROJECT).steps]
+        shown = _numbers(page)
+        assert shown[0] == steps[0]
+        # Between two steps of the frontier stands what was tried on top of the first of them.
+        assert shown.index(steps[1]) == steps[1] - steps[0]
+        indented = page.locator("tbody tr", has_text="#3").first.locator("td.note div")
+        assert indented.evaluate("it => getComputedStyle(it).marginLeft") == "18px"

@@ -27,14 +27,15 @@ export interface File {
 
 const HUNK = /^@@ -(\d+)(?:,\d+)? \+(\d+)(?:,\d+)? @@ ?(.*)$/;
 
-/** The files of a patch as git writes it. */
+/** The files of a patch as git writes it, or of the difference of two trees. */
 export function files(patch: string): File[] {
   const found: File[] = [];
   let file: File | undefined;
   let hunk: Hunk | undefined;
   let [old, fresh] = [0, 0];
   for (const line of patch.split("\n")) {
-    if (line.startsWith("diff --git ")) {
+    // Within a hunk every line begins with another sign.
+    if (line.startsWith("diff ")) {
       file = { path: pathOf(line), fate: "", hunks: [], added: 0, removed: 0 };
       found.push(file);
       hunk = undefined;
@@ -63,6 +64,7 @@ export function files(patch: string): File[] {
 }
 
 function pathOf(line: string): string {
+  if (!line.startsWith("diff --git ")) return line.slice("diff ".length);
   const names = line.slice("diff --git ".length);
   const half = names.slice((names.length + 1) / 2);
   return (half.startsWith("b/") ? half : (names.split(" b/").at(-1) ?? names)).replace(/^b\//, "").replace(/^"?b?\/?|"$/g, "");
@@ -72,6 +74,7 @@ function fateOf(line: string): string {
   if (line.startsWith("new file")) return "new";
   if (line.startsWith("deleted file")) return "removed";
   if (line.startsWith("rename from ")) return `from ${line.slice(12)}`;
+  if (/^(Binary|Omitted|Large) file differs/.test(line)) return line.toLowerCase();
   if (line.startsWith("Binary files") || line === "GIT binary patch") return "binary";
   return "";
 }

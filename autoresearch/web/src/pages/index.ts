@@ -13,4 +13,5 @@ export const PAGES: Record<string, Page> = {
   project: { title: "Overview", load: () => import("./Project.svelte") },
   experiments: { title: "Experiments", load: () => import("./Experiments.svelte") },
   experiment: { title: "Experiment", load: () => import("./Experiment.svelte"), below: "experiments" },
+  compare: { title: "Comparison", load: () => import("./Compare.svelte"), below: "experiments" },
 };
