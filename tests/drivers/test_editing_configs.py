@@ -32,6 +32,7 @@ JSON = [
     '{"mcpServers":{"x":{}},"z":[1,2]}',
     "// head\n{\n  // nothing yet\n}\n// tail\n",
     '{\n  "a": [1, 2,],\n  /* between */\n}\n',
+    "{\n  /* nothing yet */\n}\n",
     '{\n  "a": {\n    "b": 1\n  }\n  // tail\n}\n',
     '{\n  "url": "http://x/y", // a slash in a text\n  "mcpServers": {\n    "x": {} // mine\n  }\n}\n',
     "{}",

@@ -394,6 +394,16 @@ def test_tokens_are_not_spent_beyond_their_limit(
     spent = error.details["usage"]
     assert spent["input_tokens"] + spent["output_tokens"] <= 400
     assert len(server.asked) == 3
+    assert "This is your last turn" in json.dumps(server.asked[2]["messages"])
+
+
+def test_a_question_that_would_go_beyond_the_limit_is_not_asked(
+    agent: Agent, server: ModelServer, assignment: Assignment
+) -> None:
+    server.always(Said(calls=[call("list_files")], usage={"read": 300, "written": 10}))
+    error = failure(agent(max_tokens=400), assignment)
+    assert "it has taken 310 tokens" in error.message
+    assert len(server.asked) == 1
 
 
 def test_money_is_counted_by_the_prices_and_limited(
@@ -516,6 +526,18 @@ def test_a_model_that_knows_nothing_more_gives_up(
 ) -> None:
     server.says(Said('```json\n{"give_up": true, "note": "all was tried"}\n```'))
     assert agent().propose(assignment) is None
+
+
+def test_each_question_is_marked_for_the_cache_up_to_its_end(
+    server: ModelServer, assignment: Assignment
+) -> None:
+    server.says(Said(calls=[EDIT]), Said(final()))
+    profile = {"wire": "anthropic-messages", "base_url": server.url}
+    proposed(model_agent("tested", profile, model="m"), assignment)
+    for body in server.asked:
+        blocks = [block for one in body["messages"] for block in one["content"]]
+        assert [block.get("cache_control") for block in blocks[:-1]] == [None] * (len(blocks) - 1)
+        assert blocks[-1]["cache_control"] == body["system"][0]["cache_control"] == {"type": "ephemeral"}
 
 
 def test_thinking_goes_back_as_it_came(server: ModelServer, assignment: Assignment) -> None:

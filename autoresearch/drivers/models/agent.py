@@ -218,8 +218,7 @@ def _refusal(assignment: Assignment) -> Callable[[str], str | None] | None:
     """Tells early what the loop refuses anyway: a change of a protected path."""
     goal = assignment.brief.get("goal")
     protected = goal.get("protected") if isinstance(goal, Mapping) else None
-    # A pattern that was cut for the brief stands for other paths than it did.
-    patterns = tuple(one for one in protected or () if isinstance(one, str) and not one.endswith("…"))
+    patterns = tuple(one for one in protected or () if isinstance(one, str))
     if not patterns:
         return None
     spec = matcher(patterns)
