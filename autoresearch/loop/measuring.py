@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from autoresearch.errors import TrialError
 from autoresearch.execution.runner import Run, Watch, clean_environment
 from autoresearch.loop.desk import Desk
 from autoresearch.loop.early_watch import EarlyStop
@@ -22,7 +23,7 @@ from autoresearch.track.joining import bring_runs, run_environment
 
 __all__ = ["Measurement", "measure"]
 
-_MOST_RUNS = 100
+_MOST_RUNS, _LOSSES = 100, 3
 
 
 @dataclass(slots=True)
@@ -98,7 +99,7 @@ class _Gauge:
         seed, number = len(found.samples), self._experiment.number
         desk.go_on()
         desk.tell(Running(number, seed + 1, seed, desk.limit, worker))
-        done = desk.executor.run(self._job(seed), _Watched(desk.control.over, self._early()))
+        done = self._ran(seed)
         if done.ending == "stopped":
             desk.go_on()
         scored = self._scored(done)
@@ -111,6 +112,21 @@ class _Gauge:
             found.samples.append(scored.score)
         score = None if found.outcome else scored.score
         desk.tell(Measured(number, seed + 1, score, done.seconds, found.reason, worker))
+
+    def _ran(self, seed: int) -> Run:
+        """The command's run; where the machine that ran it was lost, it is run again on another."""
+        desk, lost = self._desk, 0
+        while True:
+            try:
+                return desk.executor.run(self._job(seed), _Watched(desk.control.over, self._early()))
+            except TrialError as error:
+                lost += 1
+                if not error.details.get("lost") or lost > _LOSSES:
+                    raise
+            desk.go_on()
+            # What it had done and logged until then counts for nothing.
+            self._folder.reset()
+            self._seen |= {run.id for run in self._logged()}
 
     def _early(self) -> Watch | None:
         """What ends the run when it has become hopeless; a baseline is always measured to its end."""

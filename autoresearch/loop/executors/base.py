@@ -82,7 +82,8 @@ class Executor(Protocol):
         ``watch.over`` is asked at least every second, also while the command waits for a place.
 
         Raises:
-            TrialError: The command could not be started, or the place does not answer.
+            TrialError: The command could not be started, or the place does not answer; the details carry ``lost`` where
+                its machine was lost, so that it may be run again on another.
         """
         ...
 

@@ -111,6 +111,7 @@ class RayExecutor:
                 raise TrialError(
                     f"The Ray node that ran the command was lost: {str(error).splitlines()[0][:300]}",
                     hint="Look at the cluster with `ray status`, and run the trial again.",
+                    details={"lost": True},
                 ) from error
 
     def _check(self, job: Job) -> None:

@@ -190,6 +190,7 @@ class SlurmExecutor:
         return TrialError(
             f"The Slurm job {sent.job_id} left no result: {why}.",
             hint="It was cancelled, or its node was lost: look at it with `sacct -j`, and run the trial again.",
+            details={"lost": True},
         )
 
     def _result(self, sent: Any) -> Done:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from autoresearch.errors import Invalid, TrialError
-from autoresearch.execution.runner import Run, clean_environment
+from autoresearch.execution.runner import Run, Watch, clean_environment
 from autoresearch.loop.budget import Limits
 from autoresearch.loop.campaign import run_campaign
 from autoresearch.loop.executors import station
@@ -24,6 +24,7 @@ from autoresearch.loop.executors.local import LocalExecutor
 from autoresearch.loop.executors.ray import RayExecutor
 from autoresearch.loop.executors.shipping import Changes, applied, archived
 from autoresearch.loop.executors.slurm import SlurmExecutor
+from autoresearch.loop.offline import OfflineAgent
 from autoresearch.loop.plan import Plan
 from autoresearch.track.joining import run_environment
 from autoresearch.track.workspace import Workspace
@@ -232,6 +233,67 @@ def test_a_campaign_on_a_cluster_gives_the_same_ledger(
     expected = told(here, LocalExecutor())
     assert told(there, cluster[place]) == expected
     assert len(expected) == TRIALS + 3
+
+
+class Losing(LocalExecutor):
+    """Runs commands, and loses the machine after some of them when they have done their work."""
+
+    def __init__(self, *losses: int, error: bool = True) -> None:
+        self.losses, self.runs, self.lost = losses, 0, error
+
+    def run(self, job: Job, watch: Watch | None = None) -> Run:
+        done = super().run(job, watch)
+        self.runs += 1
+        if self.runs in self.losses:
+            raise TrialError("The node was lost.", details={"lost": self.lost})
+        return done
+
+
+def scored(tmp_path: Path, executor: Executor) -> list[float | None]:
+    """The scores of a campaign of two changes whose command leaves something in its folder."""
+    folder = tmp_path / "user"
+    folder.mkdir()
+    code = "import pathlib\nassert not pathlib.Path('left').exists()\npathlib.Path('left').touch()\nLR = 1.0\nprint('loss:', abs(LR - 4))\n"
+    (folder / "train.py").write_text(code)
+    git(folder, "init", "-q", "-b", "main")
+    git(folder, "add", "-A")
+    git(folder, "commit", "-q", "-m", "begin")
+    with Workspace.open(folder, project="p", home=tmp_path / "store") as workspace:
+        workspace.goal("loss")
+        plan = Plan(
+            command=(sys.executable, "-S", "train.py"),
+            tag="t",
+            limits=Limits(experiments=2),
+            baseline_runs=1,
+            prompt_tokens=0,
+        )
+        run_campaign(workspace, OfflineAgent(), plan, executor=executor)
+        return [experiment.score for experiment in workspace.experiments()]
+
+
+def test_a_run_whose_machine_was_lost_is_run_again_from_the_recorded_code(tmp_path: Path) -> None:
+    (tmp_path / "here").mkdir()
+    (tmp_path / "there").mkdir()
+    losing = Losing(1, 3, 4)
+    expected = scored(tmp_path / "here", LocalExecutor())
+    assert None not in expected
+    assert scored(tmp_path / "there", losing) == expected
+    assert losing.runs == len(expected) + 3
+
+
+@pytest.mark.parametrize("executor", [Losing(1, 2, 3, 4), Losing(1, error=False)])
+def test_a_place_that_cannot_run_it_ends_the_campaign(tmp_path: Path, executor: Executor) -> None:
+    with pytest.raises(TrialError, match="The node was lost"):
+        scored(tmp_path, executor)
+
+
+def test_a_ray_worker_that_is_killed_is_told_as_a_lost_machine(
+    cluster: dict[str, Executor], folder: Path
+) -> None:
+    code = "import os, signal\nos.kill(os.getppid(), signal.SIGKILL)\nwhile True: pass"
+    with pytest.raises(TrialError, match="was lost") as raised:
+        ran(cluster["ray"], folder, code)
+    assert raised.value.details == {"lost": True}
 
 
 # --- which one ------------------------------------------------------------------------------------------------------
