@@ -17,6 +17,7 @@ from autoresearch.drivers.registry import make_agent
 from tests.agents.model_server import Say, model_server
 from tests.agents.real_agents import AGENTS, installed
 from tests.house.source import ROOT
+from tests.serving import listening
 
 PLUGIN = ROOT / "agents" / "plugin"
 ALWAYS = {"claude-code", "gemini"}
@@ -203,3 +204,23 @@ def test_a_campaign_asks_an_agent_that_we_were_installed_into_and_lets_it_only_l
     (tools,) = {turn.tools for turn in server.turns if any(one.endswith("get_context") for one in turn.tools)}
     assert len([one for one in tools if one.endswith("get_context")]) == 1
     assert [one for one in tools if one.endswith(("record_experiment", "decide_experiment"))] == []
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["claude-code", *(pytest.param(one, marks=pytest.mark.every_agent) for one in ("gemini", "opencode"))],
+)
+def test_an_agent_reaches_a_server_of_the_team_with_the_key_of_its_environment(
+    name: str, project: Path, tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_on_path(name, monkeypatch)
+    with listening(tmp_path / "served") as served:
+        agent("install", name, "--yes", "--url", f"{served.url}/mcp")
+        monkeypatch.setenv("AUTORESEARCH_API_KEY", served.key)
+        assert re.search("✔ Connected|- Connected|✓ autoresearch connected", servers(name))
+        monkeypatch.setenv("AUTORESEARCH_API_KEY", "ar_wrong")
+        assert re.search("Failed to connect|Disconnected|needs authentication", servers(name))
+        written = [
+            path for path in home.rglob("*") if path.is_file() and served.key in path.read_text("latin-1")
+        ]
+    assert written == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -475,3 +476,19 @@ def test_a_skill_that_was_installed_is_valid_too(root: Path, home: Path) -> None
 
     install("codex", root)
     assert validate(home / ".agents" / "skills" / "autoresearch") == []
+
+
+def test_the_skill_names_tools_and_commands_that_there_are() -> None:
+    from autoresearch.mcp_server.catalog import TOOLS
+    from tests.house.cli_facts import commands
+
+    text = "".join(skill_files().values())
+    tools = set(TOOLS)
+    verbs = {name.partition("_")[0] for name in tools}
+    named = {word for word in re.findall(r"`([a-z]+_[a-z_]+)`", text) if word.partition("_")[0] in verbs}
+    assert len(named) > 10
+    assert named - tools == set()
+    known = {name for name, _ in commands()}
+    typed = {" ".join(words) for words in re.findall(r"`(autoresearch) ([a-z]+)", text)}
+    assert len(typed) > 6
+    assert typed - known == set()
