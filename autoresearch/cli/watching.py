@@ -78,10 +78,8 @@ def top(
         found, going = watch.look(), campaign_views.going_on(workspace)
         above: list[Block] = []
         if going is not None:
-            above = [
-                Facts([("campaign", campaign_views.summary(*going))]),
-                campaign_views.worker_table(going[1]),
-            ]
+            workers = [campaign_views.worker_table(going[1])] if going[1] else []
+            above = [Facts([("campaign", campaign_views.summary(*going))]), *workers]
         return Answer(
             document={
                 "project": workspace.name,
@@ -170,8 +168,8 @@ def _frame(
     lines = for_people(_table(found, view), view).split("\n")
     if going is not None:
         said = clean(f"campaign {campaign_views.summary(*going)}", view.width or _PLAIN_WIDTH)
-        workers = for_people(campaign_views.worker_table(going[1]), view).split("\n")
-        lines = [said, "", *workers, "", *lines]
+        working = for_people(campaign_views.worker_table(going[1]), view).split("\n") if going[1] else []
+        lines = [said, "", *working, *([""] if going[1] else []), *lines]
     room = max(1, height - 2)
     if len(lines) > room:
         lines = [*lines[: room - 1], f"and {len(lines) - room + 1} more"]
