@@ -24,7 +24,6 @@ from autoresearch.records.campaign import Outcome, Trial
 from autoresearch.records.experiment import ExperimentRequest
 from autoresearch.records.ids import derived_id
 from autoresearch.track.capturing import experiment_request
-from autoresearch.track.joining import run_environment
 
 __all__ = ["Asked", "Inquiry", "experiment_id", "idea_of"]
 
@@ -179,10 +178,20 @@ class Inquiry:
         return prompt.text, prompt.context
 
     def _environment(self) -> Mapping[str, str]:
-        """Variables by which the agent's program finds the same project; those of a measured run are not among them."""
-        found = run_environment(self._desk.workspace, "")
-        kept = {name: found[name] for name in ("AUTORESEARCH_HOME", "AUTORESEARCH_PROJECT")}
-        return {**kept, MARK: self._trial.campaign_id}
+        """Variables by which the agent's program finds the same project; those of a measured run are not among them.
+
+        On a server it acts as whoever runs the campaign, with the same key: it is asked by that person, unlike the command.
+        """
+        workspace = self._desk.workspace
+        found = {
+            "AUTORESEARCH_HOME": str(workspace.settings.home if workspace.server else workspace.home),
+            "AUTORESEARCH_PROJECT": workspace.name,
+            MARK: self._trial.campaign_id,
+        }
+        if workspace.server is not None:
+            found["AUTORESEARCH_BASE_URL"] = workspace.server.url
+            found["AUTORESEARCH_API_KEY"] = workspace.server.key
+        return found
 
     def _spend(self, usage: object, begun: float) -> None:
         """Add what one proposal took; what was spent before a kill is in the trial."""
