@@ -10,7 +10,7 @@ from autoresearch.ledger.local.ledger import LocalLedger
 from autoresearch.records.experiment import Actor
 from autoresearch.server.door import Door
 from tests.serving import Served, in_process, listening
-from tests.web import seeding
+from tests.web import seeding, seeding_runs
 from tests.web.browser import browser
 from tests.web.looking import Site
 
@@ -38,5 +38,6 @@ def site(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         seeds = seeding.seeded(ledger)
         campaign = seeding.busy(ledger, seeds)
         seeding.bare(ledger)
+        seeding_runs.runs(served.home)
         state.door = Door(Actor(kind="human", name="ada"))
         yield Site(chromium, served, ledger, seeds, campaign)

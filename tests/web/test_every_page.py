@@ -19,6 +19,11 @@ PAGES = {
     "crashed": ("/?project=char-lm&page=experiment&id=3", "End of the output"),
     "hostile": ("/?project=char-lm&page=experiment&id=10", "Change"),
     "no-experiments": ("/?project=nothing-tried&page=experiments", "Nothing was tried yet"),
+    "runs": ("/?project=char-lm&page=runs", "Runs"),
+    "runs-charts": ("/?project=char-lm&page=runs&view=charts&clip=1&mark=3", "train/loss"),
+    "run": ("/?project=char-lm&page=run&id=2", "train/loss"),
+    "run-failed": ("/?project=char-lm&page=run&id=6", "How it ended"),
+    "comparison": ("/?project=char-lm&page=comparison&runs=1,2,4", "train/loss"),
     "no-goal": ("/?project=no-goal", "Say what is measured"),
     "nothing-tried": ("/?project=nothing-tried", "Record the first experiment"),
 }

@@ -83,3 +83,8 @@ export async function ask<T>(method: string, path: string, given: Given, body?: 
 export async function text(path: string, given: Given): Promise<string> {
   return (await send("GET", path, given)).text();
 }
+
+/** One request whose answer is bytes. */
+export async function bytes(path: string, given: Given): Promise<Blob> {
+  return (await send("GET", path, given)).blob();
+}

@@ -14,4 +14,7 @@ export const PAGES: Record<string, Page> = {
   experiments: { title: "Experiments", load: () => import("./Experiments.svelte") },
   experiment: { title: "Experiment", load: () => import("./Experiment.svelte"), below: "experiments" },
   compare: { title: "Comparison", load: () => import("./Compare.svelte"), below: "experiments" },
+  runs: { title: "Runs", load: () => import("./Runs.svelte") },
+  run: { title: "Run", load: () => import("./Run.svelte"), below: "runs" },
+  comparison: { title: "Runs side by side", load: () => import("./Comparison.svelte"), below: "runs" },
 };
