@@ -119,7 +119,7 @@ class CommandAgent:
         if run.timed_out:
             hint = "Give it more seconds, or a smaller task."
             what = f"{title} took longer than {call.seconds:g} s and was ended"
-            error = self._error(what, call.hidden(said.trouble), hint)
+            error = self._error(what, call.hidden(said.trouble or call.complaint(ended=False)), hint)
         elif run.ending != "exited":
             error = self._error(f"{title} was ended", call.hidden(run.reason), "")
         elif said.failure:
@@ -193,15 +193,14 @@ class _Call:
             self._tidy()
         return run, reader.said()
 
-    def complaint(self) -> str:
-        """The last thing that the program said beside its output, or in it when it is text: the usual place of an error."""
-        for path in (self._errors, self.transcript):
+    def complaint(self, *, ended: bool = True) -> str:
+        """The last error that the program told of beside its output, or in it where it ended by itself; empty for none."""
+        for path in (self._errors, self.transcript) if ended else (self._errors,):
             with contextlib.suppress(OSError):
-                lines = [
-                    line.strip() for line in path.read_text("utf-8", "replace").splitlines() if line.strip()
-                ]
+                text = path.read_text("utf-8", "replace")
+                lines = [line for line in map(str.strip, text.splitlines()) if line]
                 named = [line for line in lines if _COMPLAINT.search(line)]
-                if lines:
+                if named or (lines and ended):
                     return (named or lines)[-1]
         return ""
 

@@ -35,8 +35,6 @@ def _marked(*always: str) -> list[Any]:
     return [name if name in always else pytest.param(name, marks=pytest.mark.every_agent) for name in AGENTS]
 
 
-MOST = pytest.mark.parametrize("agent", _marked("claude-code", "gemini"), indirect=True)
-"""On the two that take the least time and room, and on the others."""
 ONE = pytest.mark.parametrize("agent", _marked("claude-code"), indirect=True)
 """On the fastest, and on the others."""
 
@@ -84,7 +82,7 @@ def asked(agent: RealAgent, workspace: Workspace, folder: Path, seconds: float =
     return caught.value
 
 
-@MOST
+@ONE
 def test_a_real_agent_reads_our_context_edits_with_its_own_tool_and_answers(
     agent: RealAgent, workspace: Workspace, tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
