@@ -254,10 +254,15 @@ def judgement(workspace: Workspace, state: TrialState) -> Judgement:
     Raises:
         Conflict: It has not ended, or ended without anything to judge.
     """
-    if not state.ended or state.outcome in {None, "stopped", "abandoned"}:
+    if not state.ended:
+        raise Conflict(
+            f"The trial of experiment {state.number} is still running.",
+            hint="Wait for its end: `autoresearch trial wait`.",
+        )
+    if state.outcome in {None, "stopped", "abandoned"}:
         raise Conflict(
             f"The trial of experiment {state.number} has given nothing to judge.",
-            hint="Wait for its end, or start it again: `autoresearch trial start`.",
+            hint="Start it again: `autoresearch trial start`.",
         )
     if state.outcome in {"refused", "tampered"}:
         return Judgement("drop", state.reason)

@@ -13,7 +13,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,12 +31,13 @@ from autoresearch.loop.trial_states import (
     write_state,
 )
 from autoresearch.loop.workdir import Scope
-from autoresearch.records.experiment import Experiment
+from autoresearch.records.experiment import Actor, Experiment
 from autoresearch.records.goal import Goal
 from autoresearch.records.ids import new_id
+from autoresearch.track.project_file import FILE_NAME
 from autoresearch.track.workspace import Workspace
 
-__all__ = ["Plan", "started_trial", "stopped_trial", "trial_of", "trials_of"]
+__all__ = ["Plan", "editable_of", "started_trial", "stopped_trial", "trial_of", "trials_of"]
 
 _KEPT = 50
 
@@ -91,30 +92,62 @@ def started_trial(
         CaptureError: Git did not give the change.
         TrialError: The process cannot be started.
     """
-    goal = _ready(workspace, parallel=parallel)
     words = tuple(command or workspace.file.run.command)
     if not words:
         raise UsageError(
             "There is no command to run.", hint="Give command, or set one under [run] in autoresearch.toml."
         )
-    experiment = workspace.experiment(note, command=words, config=config, parent=parent)
-    limits = [value for value in (seconds, goal.budget.trial_seconds) if value]
+    # Two that are started at the same moment must not both find that nothing runs.
+    with _alone(workspace):
+        goal = _ready(workspace, parallel=parallel)
+        experiment = workspace.experiment(note, command=words, config=config, parent=parent)
+        limits = [value for value in (seconds, goal.budget.trial_seconds) if value]
+        limit = min(limits) if limits else workspace.file.run.timeout_seconds
+        state = _checked(
+            _fresh(experiment, runs, limit, judge=judge), experiment, goal, editable_of(workspace)
+        )
+        if state.ended and judge:
+            from autoresearch.loop.trial_work import judged
+
+            state = judged(workspace, state)
+        return _launched(workspace, state, runs, experiment.actor)
+
+
+def _fresh(experiment: Experiment, runs: int | None, limit: float | None, *, judge: bool) -> TrialState:
     now = time.time()
-    state = TrialState(
+    return TrialState(
         id=new_id(),
-        project=workspace.name,
+        project=experiment.project,
         experiment_id=experiment.id,
         number=experiment.number,
-        command=words,
+        command=experiment.command,
         started_at=now,
         updated_at=now,
         judge=judge,
         wanted=runs,
-        limit=min(limits) if limits else workspace.file.run.timeout_seconds,
+        limit=limit,
     )
-    # Whoever recorded it: the process that goes on alone has no other way to know who acts.
-    actor = {"kind": experiment.actor.kind, "name": experiment.actor.name}
-    return _launched(workspace, _checked(state, experiment, goal, workspace.file.run.editable), runs, actor)
+
+
+@contextlib.contextmanager
+def _alone(workspace: Workspace) -> Iterator[None]:
+    place = workspace.home / "measured"
+    try:
+        place.mkdir(parents=True, exist_ok=True, mode=0o700)
+        lock = (place / "lock").open("w")
+    except OSError as error:
+        raise TrialError(
+            f"{place} cannot be written: {error.strerror or error}.", hint="Make room."
+        ) from error
+    with lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def editable_of(workspace: Workspace) -> tuple[str, ...]:
+    """What a change in the folder may touch; empty for everything. The project file is no part of the code."""
+    editable = workspace.file.run.editable
+    return (*editable, f"/{FILE_NAME}") if editable else ()
 
 
 def _ready(workspace: Workspace, *, parallel: bool) -> Goal:
@@ -151,13 +184,14 @@ def _checked(state: TrialState, experiment: Experiment, goal: Goal, editable: tu
     )
 
 
-def _launched(workspace: Workspace, state: TrialState, runs: int | None, actor: dict[str, str]) -> TrialState:
+def _launched(workspace: Workspace, state: TrialState, runs: int | None, actor: Actor) -> TrialState:
     folder = folder_of(workspace.home, state.id)
     plan = Plan(
         path=str(workspace.path),
         home=str(workspace.home) if workspace.server is None else None,
-        actor=actor,
-        editable=workspace.file.run.editable,
+        # Whoever recorded it: the process that goes on alone has no other way to know who acts.
+        actor={"kind": actor.kind, "name": actor.name},
+        editable=editable_of(workspace),
         runs=runs,
     )
     _tidy(workspace)

@@ -196,9 +196,11 @@ def _of_trial(
             f"Experiment {measured.number} was measured by a trial, whose numbers stand; {', '.join(beside)} cannot be given.",
             hint="Leave them out.",
         )
+    from autoresearch.loop.trial_states import folder_of, write_state
     from autoresearch.loop.trial_work import judged
 
-    judged(target.workspace, measured, verdict, reason)
+    state = judged(target.workspace, measured, verdict, reason)
+    write_state(folder_of(target.workspace.home, state.id), state)
     last = target.ledger.research.decisions(measured.experiment_id)[-1]
     return Reply({"decision": plain({**_judged(last), "samples": list(last.samples)})})
 

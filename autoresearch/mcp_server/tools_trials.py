@@ -168,7 +168,7 @@ def _next(state: TrialState) -> str:
         return "wait_trial"
     if state.verdict is not None:
         return "get_context"
-    if state.outcome in {"stopped", "abandoned"}:
+    if state.outcome in {"stopped", "abandoned", "refused"}:
         return "start_trial"
     return "decide_experiment"
 

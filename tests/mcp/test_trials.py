@@ -63,6 +63,7 @@ def test_an_agent_measures_its_change_and_the_rule_judges_it(repository: Path) -
             assert first["metrics"] == {"memory_gb": 11.0}
             judged = await asking("decide_experiment", experiment=1)
             assert judged["decision"]["verdict"] == "keep"
+            assert (await asking("list_trials"))["trials"][0]["verdict"] == "keep"
             _edit(repository, TRAIN.replace("0.04", "0.06"))
             await asking("start_trial", note="LR 0.04 -> 0.06")
             assert (await _ended(asking))["samples"] == [2.44]
@@ -182,6 +183,36 @@ def test_a_change_out_of_bounds_is_refused_and_not_run(repository: Path, name: s
             kept = await asking("decide_experiment", experiment="last", verdict="keep")
             assert kept.refused
             assert (await asking("decide_experiment", experiment="last"))["decision"]["verdict"] == "drop"
+
+    run(work)
+
+
+def test_a_project_file_that_is_not_committed_stops_no_trial(repository: Path) -> None:
+    text = (repository / "autoresearch.toml").read_text()
+    git(repository, "rm", "--quiet", "--cached", "autoresearch.toml")
+    git(repository, "commit", "--quiet", "--message", "without the file, as after autoresearch init")
+    (repository / "autoresearch.toml").write_text(text)
+    with Workspace.open(repository) as workspace:
+        assert _waited(workspace, started_trial(workspace, "baseline", runs=1)).outcome == "measured"
+
+
+def test_a_refused_trial_that_was_to_be_judged_is_dropped_with_the_reason(repository: Path) -> None:
+    (repository / "evaluate.py").write_text("pass\n")
+    with Workspace.open(repository) as workspace:
+        assert started_trial(workspace, "mend the grader", judge=True).verdict == "drop"
+        assert "evaluate.py is protected" in workspace.find("last").reason
+
+
+def test_a_trial_that_runs_cannot_be_judged_yet(repository: Path) -> None:
+    _gate(repository)
+
+    async def work() -> None:
+        async with in_process(repository) as asking:
+            await asking("start_trial", note="slow", runs=1)
+            said = await asking("decide_experiment", experiment="last")
+            assert "is still running" in said.text
+            assert "wait_trial" in said.text
+            await asking("stop_trial")
 
     run(work)
 
@@ -314,7 +345,7 @@ def test_a_trial_without_a_command_or_a_goal_says_what_is_missing(tmp_path: Path
     with Workspace.open(folder) as workspace:
         workspace.session("by-hand")
         with pytest.raises(Conflict, match="no goal"):
-            started_trial(workspace, "x")
+            started_trial(workspace, "x", command=["python3", "a.py"])
         workspace.goal("loss")
         with pytest.raises(UsageError, match="no command"):
             started_trial(workspace, "x")
