@@ -1,7 +1,7 @@
 # Every target sets up what it needs: Python 3.11 or newer, git and make are enough.
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo ui test test-agents check bench soak clean format
+.PHONY: help demo ui screenshots test test-agents check bench soak clean format
 MAKEFLAGS += --no-print-directory
 
 VENV ?= .venv
@@ -26,6 +26,9 @@ demo: $(READY)  ## a real research campaign, about 90 seconds; ARGS="--seed 1" t
 	@$(BIN)/autoresearch demo $(ARGS)
 
 ui: $(READY) $(UI)  ## build the dashboard, when a source of it changed
+
+screenshots: $(READY) $(UI) $(call npm_ready,browser)  ## photograph the dashboard for the README
+	@$(BIN)/python -m tests.web.screenshots
 
 test: $(READY) $(UI) $(call npm_ready,$(NPM))  ## every test, the built wheel and the documentation included
 	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal -m "not every_agent" $(ARGS)

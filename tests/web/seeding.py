@@ -85,7 +85,7 @@ def judged(
     )
 
 
-def seeded(ledger: LocalLedger, count: int = 60) -> Seeded:
+def seeded(ledger: LocalLedger, count: int = 60, *, hostile: str = HOSTILE) -> Seeded:
     """The project ``char-lm``: a baseline measured four times, and then one idea after another."""
     made = random.Random(7)
     ledger.research.set_goal(
@@ -105,26 +105,28 @@ def seeded(ledger: LocalLedger, count: int = 60) -> Seeded:
     for index in range(1, count):
         if index == 12:
             seeds.session = opened(ledger, "nov-03-agent", branch="autoresearch/nov-03-agent")
-        best = _tried(ledger, seeds, made, index, best)
+        best = _tried(ledger, seeds, made, index, best, hostile)
     return seeds
 
 
-def _tried(ledger: LocalLedger, seeds: Seeded, made: random.Random, index: int, best: float) -> float:
+def _tried(
+    ledger: LocalLedger, seeds: Seeded, made: random.Random, index: int, best: float, hostile: str
+) -> float:
     flaw, fix, old, new = IDEAS[index % len(IDEAS)]
     note = f"{flaw}: {fix}\n\nRound {index // len(IDEAS) + 1}. Expected -0.01."
-    if index == 9:
-        note = HOSTILE
+    if hostile and index == 9:
+        note = hostile
     one = recorded(
         ledger,
         seeds.session,
         note,
-        **_changed(ledger, old, new, HOSTILE if index == 9 else ""),
+        **_changed(ledger, old, new, hostile if index == 9 else ""),
         config={"lr": round(0.001 * made.uniform(0.5, 2), 5), "batch": made.choice([32, 64])},
     )
     seeds.experiments.append(one)
     draw = made.random()
     if draw < 0.1:
-        tail = f'Traceback (most recent call last):\n  File "train.py", line 88\nRuntimeError: loss is nan {HOSTILE if index % 2 else ""}'
+        tail = f'Traceback (most recent call last):\n  File "train.py", line 88\nRuntimeError: loss is nan {hostile if index % 2 else ""}'
         judged(ledger, one, "crash", reason="The loss became NaN at step 341.", log_tail=tail, seconds=12.5)
     elif draw < 0.30:
         score = best - abs(made.gauss(0.012, 0.012))
@@ -150,7 +152,7 @@ def _tried(ledger: LocalLedger, seeds: Seeded, made: random.Random, index: int, 
     return best
 
 
-def busy(ledger: LocalLedger, seeds: Seeded) -> Campaign:
+def busy(ledger: LocalLedger, seeds: Seeded, *, hostile: str = HOSTILE) -> Campaign:
     """A campaign under way in the present session: three workers in three steps, and a few trials that are over."""
     begun = ledger.campaigns.begin(
         CampaignRequest.make(
@@ -164,7 +166,7 @@ def busy(ledger: LocalLedger, seeds: Seeded) -> Campaign:
     ledger.campaigns.hold(begun.id, "host-1:4242", 3600)
     best = ledger.research.frontier(PROJECT).best
     assert best is not None
-    prompt = ledger.snapshots.put(f"You improve val_loss of a small model.\n\n{HOSTILE}\n".encode())
+    prompt = ledger.snapshots.put(f"You improve val_loss of a small model.\n\n{hostile}\n".encode())
     for index, outcome in enumerate(("kept", "dropped", "no_change", "crashed", "dropped")):
         trial = _claimed(ledger, begun, f"worker-{index % 3 + 1}", IDEAS[index][1] + f" ({index})")
         one = recorded(
@@ -202,7 +204,7 @@ def busy(ledger: LocalLedger, seeds: Seeded) -> Campaign:
         if step == "measuring":
             _moved(ledger, open_one, "measuring")
     said(ledger, "Leave the tokenizer alone: the evaluation depends on it.")
-    said(ledger, f"Look at {HOSTILE}")
+    said(ledger, f"Look at {hostile}" if hostile else "Try what shortens a step before what adds one.")
     return ledger.campaigns.campaign(begun.id)
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import csv
 import re
 
 from playwright.sync_api import expect
 
 from tests.web import seeding
-from tests.web.looking import Site
+from tests.web.looking import Site, photographed, violations
+from tests.web.seeding import HOSTILE
 
 CHART = "[role=slider]"
 
@@ -86,3 +88,41 @@ def test_a_note_is_left_for_the_agents_by_the_person_who_looks(site: Site) -> No
         expect(page.get_by_label("A note")).to_have_value("")
     notes = site.ledger.memory.notes(seeding.PROJECT, limit=100).items
     assert (notes[-1].text, str(notes[-1].actor)) == ("Try a wider model before a deeper one.", "ada")
+
+
+def test_the_chart_is_saved_as_a_picture_and_as_numbers(site: Site) -> None:
+    attempts = site.ledger.research.progress(seeding.PROJECT).attempts
+    with site.visit("/?project=char-lm") as page:
+        saved = {}
+        for kind in ("SVG", "PNG", "CSV"):
+            with page.expect_download() as download:
+                page.get_by_role("button", name=kind).click()
+            assert download.value.suggested_filename == f"char-lm-progress.{kind.lower()}"
+            saved[kind] = download.value.path().read_bytes()
+    assert saved["SVG"].startswith(b"<svg")
+    assert b"class=" not in saved["SVG"]
+    assert saved["PNG"].startswith(b"\x89PNG")
+    rows = list(csv.reader(saved["CSV"].decode().splitlines(keepends=True)))
+    assert rows[0] == ["experiment", "state", "val_loss", "best", "note"]
+    assert [(int(row[0]), row[1]) for row in rows[1:]] == [(one.number, one.state) for one in attempts]
+    assert rows[10][4] == HOSTILE
+
+
+def test_a_question_mark_shows_the_keys_and_they_work(site: Site) -> None:
+    with site.visit("/?project=char-lm") as page:
+        page.get_by_role("heading", name="What worked").wait_for()
+        page.keyboard.press("?")
+        expect(page.get_by_role("dialog", name="Keys")).to_be_visible()
+        assert violations(page) == []
+        photographed(page, "keys")
+        page.keyboard.press("Escape")
+        expect(page.get_by_role("dialog", name="Keys")).to_be_hidden()
+        page.keyboard.press("g")
+        page.keyboard.press("e")
+        expect(page.get_by_role("heading", name="Experiments")).to_be_visible()
+        page.go_back()
+        # What is typed is text, and no key.
+        page.get_by_label("A note").fill("")
+        page.get_by_label("A note").press_sequentially("ge?")
+        expect(page.get_by_label("A note")).to_have_value("ge?")
+        expect(page.get_by_role("dialog", name="Keys")).to_be_hidden()
