@@ -21,7 +21,7 @@ from autoresearch.mcp_server.catalog import TOOLS
 from autoresearch.mcp_server.prompts import add_prompts
 from autoresearch.mcp_server.refusing import refusal
 from autoresearch.mcp_server.resources import add_completion, add_resources
-from autoresearch.mcp_server.rows import Effect, Row
+from autoresearch.mcp_server.rows import LARGEST, Effect, Row
 from autoresearch.mcp_server.target import Backend
 
 __all__ = ["INSTRUCTIONS", "annotations_of", "make_server"]
@@ -102,14 +102,22 @@ def _tool(row: Row, caller: Caller, project: str) -> Tool:
 def _schema(schema: dict[str, Any]) -> dict[str, Any]:
     """The schema in few words: every client sends it to its model, each time.
 
-    An argument that may be left out is not said to be null besides, which some clients do not understand.
+    An argument that may be left out is not said to be null besides, which some clients do not understand. How long a text may
+    be is held to all the same, and said when it is longer.
     """
     schema.pop("title", None)
     for one in schema.get("properties", {}).values():
         one.pop("title", None)
         kinds = [kind for kind in one.pop("anyOf", []) if kind != {"type": "null"}]
         if kinds:
-            one.update(kinds[0])
+            # What is said of the argument comes before what is said of such arguments.
+            one.update({**kinds[0], **one})
+        for part in (one, one.get("items", {})):
+            for unsaid in ("maxLength", "minLength", "maxItems"):
+                part.pop(unsaid, None)
+            if part.get("maximum") == LARGEST:
+                del part["maximum"], part["minimum"]
+        one.get("items", {}).pop("description", None)
         if one.get("default", 0) is None:
             del one["default"]
     return schema

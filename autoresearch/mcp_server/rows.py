@@ -11,9 +11,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
-from autoresearch.mcp_server.answering import DEFAULT_CHARS, MOST_CHARS
+from autoresearch.mcp_server.answering import MOST_CHARS
 
 __all__ = [
+    "LARGEST",
     "ArtifactName",
     "Cursor",
     "Effect",
@@ -27,6 +28,9 @@ __all__ = [
     "Step",
     "TrialRef",
 ]
+
+LARGEST = 2**53
+"""The largest number of a step."""
 
 Effect = Literal["read", "append", "change", "overwrite", "execute"]
 """What a call does: nothing; adds something; changes what stands, while the ledger keeps what stood; changes what counts
@@ -71,7 +75,7 @@ RunRef = Annotated[
     str, _Word, Field(max_length=1000, description="Number (12), name, last, or an id or part of one.")
 ]
 SessionRef = Annotated[str, _Word, Field(max_length=1000, description="Number, tag or id of a session.")]
-Step = Annotated[int, Field(ge=-(2**53), le=2**53)]
+Step = Annotated[int, Field(ge=-LARGEST, le=LARGEST)]
 TrialRef = Annotated[
     str,
     _Word,
@@ -79,16 +83,13 @@ TrialRef = Annotated[
 ]
 ArtifactName = Annotated[str, Field(max_length=1000, description="Name of the artifact.")]
 Ref = Annotated[str, Field(max_length=1000, description="A version (v3) or a ref (latest, winner, …).")]
-Limit = Annotated[int, Field(ge=1, le=200, description="At most this many; fewer when they do not fit.")]
-Cursor = (
-    Annotated[str, _Word, Field(max_length=2000, description="next_cursor of the answer before, to go on.")]
-    | None
-)
+Limit = Annotated[int, Field(ge=1, le=200, description="At most this many.")]
+Cursor = Annotated[str, _Word, Field(max_length=2000, description="next_cursor of the last answer.")] | None
 MaxChars = Annotated[
     int,
     Field(
         ge=1000,
         le=MOST_CHARS,
-        description=f"Most characters of the answer, {DEFAULT_CHARS} unless given. Some clients cut at 12000.",
+        description="Most characters of the answer; some clients cut at 12000.",
     ),
 ]
