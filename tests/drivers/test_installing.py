@@ -216,6 +216,10 @@ def test_a_link_to_nothing_and_a_link_out_of_the_project_are_refused(root: Path,
     (home / ".claude.json").symlink_to(home / "gone")
     with pytest.raises(InstallError, match="link to nothing"):
         plan(client_named("claude-code"), wanted(root))
+    (home / ".cursor").mkdir()
+    (home / ".cursor" / "mcp.json").symlink_to("mcp.json")
+    with pytest.raises(InstallError, match=r"mcp\.json"):
+        plan(client_named("cursor"), wanted(root))
     (home / "precious.json").write_text("{}")
     (root / ".mcp.json").symlink_to(home / "precious.json")
     with pytest.raises(InstallError, match="leads out of the project"):
@@ -245,9 +249,13 @@ def test_a_home_that_cannot_be_written_is_told_with_its_path(root: Path, home: P
     }
 
 
-def test_a_read_only_home_is_left_as_it_is(root: Path, home: Path) -> None:
+def test_a_read_only_home_is_left_as_it_is(
+    root: Path, home: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     # For root permissions are no hindrance, so that the program runs as somebody else where that is possible.
     home.chmod(0o555)
+    base = tmp_path_factory.getbasetemp()
+    top = next((one for one in base.parents if one.name.startswith("pytest-of-")), base)
     code = (
         "import os, sys\n"
         "from pathlib import Path\n"
@@ -257,8 +265,8 @@ def test_a_read_only_home_is_left_as_it_is(root: Path, home: Path) -> None:
         "sys.exit(main(['agent', 'install', 'claude-code', '--yes']))\n"
     )
     try:
-        for folder in (home, *home.parents):
-            if folder.stat().st_mode & 0o005 != 0o005 and folder.is_relative_to(home.parent.parent):
+        for folder in home.parents:
+            if folder.is_relative_to(top):
                 folder.chmod(folder.stat().st_mode | 0o055)
         ran = subprocess.run(
             [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False, timeout=60

@@ -4,103 +4,17 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from autoresearch.drivers.base import Assignment, Proposal
-from autoresearch.drivers.models.agent import ModelAgent
+from autoresearch.drivers.base import Assignment
 from autoresearch.drivers.models.making import model_agent
 from autoresearch.drivers.models.requests import Waiting
-from autoresearch.errors import AgentError
 from autoresearch.execution.runner import ended_when
+from tests.model_agents import EDIT, TRAIN, Agent, Clock, failure, lines, proposed, results
 from tests.model_server import KEY, ModelServer, Reply, Said, call, final
-
-TRAIN = "LR = 1\nprint('loss:', LR)\n"
-WIRES = ("openai-chat", "anthropic-messages")
-EDIT = call("edit_file", path="train.py", old="LR = 1", new="LR = 2")
-
-
-class Clock:
-    """A clock that goes forward by what is waited, and by nothing else."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-        self.waited: list[float] = []
-
-    def pause(self, seconds: float) -> None:
-        self.waited.append(seconds)
-        self.now += seconds
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def server() -> Iterator[ModelServer]:
-    with ModelServer() as made:
-        yield made
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def assignment(tmp_path: Path) -> Assignment:
-    for name in ("folder", "scratch"):
-        (tmp_path / name).mkdir()
-    (tmp_path / "folder" / "train.py").write_text(TRAIN)
-    brief = {"goal": {"metric": "loss", "protected": ["evaluate.py", "data/"]}}
-    return Assignment(
-        brief=brief, folder=tmp_path / "folder", scratch=tmp_path / "scratch", prompt="Improve it."
-    )
-
-
-Agent = Callable[..., ModelAgent]
-
-
-@pytest.fixture(params=WIRES)
-def agent(request: pytest.FixtureRequest, server: ModelServer, clock: Clock) -> Agent:
-    """An agent in each wire format."""
-
-    def make(**options: Any) -> ModelAgent:
-        profile = {"wire": request.param, "base_url": f"{server.url}/v1", "key_variable": "MODEL_KEY"}
-        waiting = Waiting(pause=clock.pause, clock=clock, **options.pop("waiting", {}))
-        return model_agent(
-            "tested", profile, model="m", options=options, environment={"MODEL_KEY": KEY}, waiting=waiting
-        )
-
-    return make
-
-
-def proposed(agent: ModelAgent, assignment: Assignment) -> Proposal:
-    proposal = agent.propose(assignment)
-    assert proposal is not None
-    return proposal
-
-
-def failure(agent: ModelAgent, assignment: Assignment) -> AgentError:
-    with pytest.raises(AgentError) as caught:
-        agent.propose(assignment)
-    return caught.value
-
-
-def results(body: dict[str, Any]) -> list[str]:
-    """What the calls gave, as the last question tells the model, in either wire format."""
-    found = [one["content"] for one in body["messages"] if one["role"] == "tool"]
-    for one in body["messages"]:
-        if isinstance(one["content"], list):
-            found += [block["content"] for block in one["content"] if block["type"] == "tool_result"]
-    return found
-
-
-def lines(assignment: Assignment) -> list[dict[str, Any]]:
-    text = (assignment.scratch / "transcript.jsonl").read_text()
-    return [json.loads(line) for line in text.splitlines()]
 
 
 def test_a_model_reads_edits_and_answers(agent: Agent, server: ModelServer, assignment: Assignment) -> None:
@@ -286,18 +200,6 @@ def test_a_campaign_that_ends_does_not_sit_out_a_wait(server: ModelServer, assig
     assert len(server.asked) == 1
 
 
-def test_arguments_that_are_no_json_come_back_with_the_reason(
-    server: ModelServer, assignment: Assignment, clock: Clock
-) -> None:
-    server.says(Said(calls=[("edit_file", '{"path": "train.py", ')]), Said(calls=[EDIT]), Said(final()))
-    profile = {"wire": "openai-chat", "base_url": server.url}
-    proposed(model_agent("tested", profile, model="m"), assignment)
-    (told,) = results(server.asked[1])
-    assert told.startswith("error: The call of edit_file was not run: its arguments are no JSON (")
-    # A server puts the conversation through a template that fails on broken arguments.
-    assert server.asked[1]["messages"][2]["tool_calls"][0]["function"]["arguments"] == "{}"
-
-
 @pytest.mark.parametrize(
     ("wanted", "said"),
     [
@@ -432,17 +334,6 @@ def test_a_server_that_counts_no_tokens_is_limited_by_an_estimate(
     assert error.details["usage"] == {"input_tokens": None, "output_tokens": None, "cost": None}
 
 
-def test_tokens_from_the_cache_are_read_tokens_at_their_own_price(
-    server: ModelServer, assignment: Assignment
-) -> None:
-    server.says(Said(final(), usage={"read": 100_000, "written": 0, "cached": 900_000}))
-    profile = {"wire": "anthropic-messages", "base_url": server.url}
-    prices = {"price_input": 10.0, "price_output": 1.0, "price_cached": 1.0}
-    made = proposed(model_agent("tested", profile, model="m", options=prices), assignment)
-    assert made.usage.input_tokens == 1_000_000
-    assert made.usage.cost == pytest.approx(1.9)
-
-
 def test_a_refusal_ends_it_with_what_was_said(
     agent: Agent, server: ModelServer, assignment: Assignment
 ) -> None:
@@ -450,58 +341,6 @@ def test_a_refusal_ends_it_with_what_was_said(
     error = failure(agent(), assignment)
     assert error.message == 'The model refused: "I will not do this.".'
     assert error.details["usage"]["input_tokens"] == 100
-
-
-@pytest.mark.parametrize(
-    "too_long",
-    [
-        Reply(400, {"error": {"code": "context_length_exceeded", "message": "maximum context length is 8"}}),
-        Reply(400, {"error": {"type": "invalid_request_error", "message": "prompt is too long: 9 > 8"}}),
-        Reply(413, {"error": {"type": "request_too_large"}}),
-    ],
-)
-def test_what_old_calls_gave_is_left_out_when_the_conversation_is_too_long(
-    agent: Agent, server: ModelServer, assignment: Assignment, too_long: Reply
-) -> None:
-    (assignment.folder / "long.txt").write_text("word " * 1000)
-    server.says(
-        Said(calls=[call("read_file", path="long.txt")]),
-        Said(calls=[call("read_file", path="train.py")]),
-        too_long,
-        Said(final()),
-    )
-    proposed(agent(), assignment)
-    assert results(server.asked[3]) == [
-        "[left out to make room; call the tool again if it is needed]",
-        TRAIN,
-    ]
-
-
-def test_a_conversation_that_is_too_long_at_once_is_told(
-    agent: Agent, server: ModelServer, assignment: Assignment
-) -> None:
-    server.always(Reply(400, {"error": {"code": "context_length_exceeded", "message": "too long"}}))
-    assert "The conversation is too long for the model" in failure(agent(), assignment).message
-    assert len(server.asked) == 1
-
-
-def test_an_answer_that_was_cut_is_asked_for_again_in_short(
-    agent: Agent, server: ModelServer, assignment: Assignment
-) -> None:
-    server.says(Said("Let me think", stop="length"), Said(final()))
-    proposed(agent(), assignment)
-    assert "Your answer was cut at its limit" in json.dumps(server.asked[1]["messages"])
-
-
-def test_a_call_that_was_cut_is_not_run(agent: Agent, server: ModelServer, assignment: Assignment) -> None:
-    server.says(
-        Said(calls=[call("list_files"), call("write_file", path="a", text="")], stop="length"), Said(final())
-    )
-    proposed(agent(), assignment)
-    told = results(server.asked[1])
-    assert "bytes" in told[0]
-    assert "cut at its limit before the call was whole" in told[1]
-    assert not (assignment.folder / "a").exists()
 
 
 def test_an_answer_in_another_form_is_asked_for_again(
@@ -526,74 +365,6 @@ def test_a_model_that_knows_nothing_more_gives_up(
 ) -> None:
     server.says(Said('```json\n{"give_up": true, "note": "all was tried"}\n```'))
     assert agent().propose(assignment) is None
-
-
-def test_each_question_is_marked_for_the_cache_up_to_its_end(
-    server: ModelServer, assignment: Assignment
-) -> None:
-    server.says(Said(calls=[EDIT]), Said(final()))
-    profile = {"wire": "anthropic-messages", "base_url": server.url}
-    proposed(model_agent("tested", profile, model="m"), assignment)
-    for body in server.asked:
-        blocks = [block for one in body["messages"] for block in one["content"]]
-        assert [block.get("cache_control") for block in blocks[:-1]] == [None] * (len(blocks) - 1)
-        assert blocks[-1]["cache_control"] == body["system"][0]["cache_control"] == {"type": "ephemeral"}
-
-
-def test_thinking_goes_back_as_it_came(server: ModelServer, assignment: Assignment) -> None:
-    thought = {"type": "thinking", "thinking": "hm", "signature": "abc="}
-    server.says(Said(calls=[EDIT], extra=[thought]), Said(final()))
-    proposed(
-        model_agent("tested", {"wire": "anthropic-messages", "base_url": server.url}, model="m"), assignment
-    )
-    assert server.asked[1]["messages"][1]["content"][0] == thought
-
-
-def test_fields_that_only_one_server_knows_go_back_as_they_came(
-    server: ModelServer, assignment: Assignment
-) -> None:
-    def step(body: dict[str, Any]) -> Reply:
-        said = Said(calls=[EDIT]).as_chat("m")
-        said["choices"][0]["message"] |= {"reasoning_content": "hm", "audio": None}
-        said["choices"][0]["message"]["tool_calls"][0]["extra"] = {"signature": "abc="}
-        return Reply(200, said)
-
-    server.says(step, Said(final()))
-    proposed(model_agent("tested", {"wire": "openai-chat", "base_url": server.url}, model="m"), assignment)
-    sent = server.asked[1]["messages"][2]
-    assert sent["reasoning_content"] == "hm"
-    assert "audio" not in sent
-    assert sent["tool_calls"][0]["extra"] == {"signature": "abc="}
-
-
-@pytest.mark.parametrize(
-    "answer",
-    [
-        {},
-        {"choices": []},
-        {"choices": [{"message": "text"}]},
-        {"choices": [{"message": {"tool_calls": 7}}]},
-        {"choices": [{"message": {"tool_calls": [{"id": "x"}]}}]},
-        {"content": "text"},
-        {"content": [7]},
-        {"content": [{"type": "tool_use", "name": "x"}]},
-    ],
-)
-def test_an_answer_of_another_form_is_told_as_such(
-    agent: Agent, server: ModelServer, assignment: Assignment, answer: dict[str, Any]
-) -> None:
-    server.always(Reply(200, answer))
-    assert "not of the form that was expected" in failure(agent(), assignment).message
-
-
-def test_more_calls_at_once_than_are_run_are_all_answered(
-    agent: Agent, server: ModelServer, assignment: Assignment
-) -> None:
-    server.says(Said(calls=[call("list_files")] * 40), Said(final()))
-    proposed(agent(), assignment)
-    told = results(server.asked[1])
-    assert len(told) == 40
-    assert "more than 32 calls at once" in told[-1]
 
 
 def test_several_threads_may_ask_one_agent(

@@ -118,14 +118,15 @@ def real_place(path: Path, within: Path | None) -> Path:
         within: Folder that it may not leave; None for anywhere.
 
     Raises:
-        InstallError: It leads to nothing, in a circle, or out of the folder.
+        InstallError: It leads to nothing, in a circle, or out of the folder, or cannot be looked at.
     """
-    try:
-        real = path.resolve(strict=path.is_symlink())
-    except (OSError, RuntimeError):
-        raise InstallError(
-            f"{path} is a link to nothing.", hint="Remove the link, or make the file that it leads to."
-        ) from None
+    with _system(path):
+        try:
+            real = path.resolve(strict=path.is_symlink())
+        except (FileNotFoundError, RuntimeError):
+            raise InstallError(
+                f"{path} is a link to nothing.", hint="Remove the link, or make the file that it leads to."
+            ) from None
     if within is not None and not real.is_relative_to(within.resolve()):
         raise InstallError(
             f"{path} leads out of the project, to {real}.", hint="Install for the user instead: --scope user."
