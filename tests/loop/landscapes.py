@@ -69,12 +69,12 @@ def score_of(workspace: Workspace, experiment_id: str) -> int:
     return 1000 + sum(values)
 
 
-def fingerprint(folder: Path) -> str:
-    """A digest of all that a user has in a repository: files, index, branches but for those of campaigns, settings."""
-    digest = hashlib.sha256()
+def fingerprint(folder: Path) -> dict[str, str]:
+    """Digests of all that a user has in a repository: files, index, branches but for those of campaigns, settings."""
+    found = {}
     for path in sorted(folder.rglob("*")):
         within = path.relative_to(folder).as_posix()
         ours = within.startswith((".git/objects", ".git/worktrees")) or "autoresearch" in within
         if path.is_file() and not ours:
-            digest.update(within.encode() + b"\0" + path.read_bytes() + b"\0")
-    return digest.hexdigest()
+            found[within] = hashlib.sha256(path.read_bytes()).hexdigest()
+    return found
