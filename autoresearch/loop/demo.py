@@ -228,7 +228,7 @@ def _plan(project: str, trials: int, store: Path) -> Plan:
         artifact_paths=_EDITABLE,
         folders=store / "trials",
         prompt_tokens=0,
-        early=False,
+        early="off",
     )
 
 

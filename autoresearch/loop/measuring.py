@@ -131,7 +131,7 @@ class _Gauge:
     def _early(self) -> Watch | None:
         """What ends the run when it has become hopeless; a baseline is always measured to its end."""
         desk, incumbent, parent = self._desk, self._incumbent, self._experiment.parent_id
-        if not desk.plan.early or incumbent is None or parent is None:
+        if desk.plan.early == "off" or incumbent is None or parent is None:
             return None
         return EarlyStop(
             desk.workspace,
@@ -139,7 +139,7 @@ class _Gauge:
             metric=desk.goal.metric,
             lower_is_better=desk.goal.lower_is_better,
             noise=incumbent.noise,
-            incumbent=desk.traces(parent),
+            incumbent=desk.traces(parent) if desk.plan.early == "behind" else (),
         )
 
     def _job(self, seed: int) -> Job:

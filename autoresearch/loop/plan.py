@@ -40,7 +40,8 @@ class Plan:
         folders: Where the folders of trials are made; by default ``trials`` in the store's home.
         prompt_tokens: Length of the question that the agent is asked, in tokens; 0 asks none, for agents that only search.
         patience: Experiments without a real gain after which the question changes.
-        early: Whether a run that has become hopeless is ended before its time.
+        early: When a run is ended before its time: ``certain`` for NaN, infinity and alerts of level error, ``behind`` also when
+            it falls far behind the best's own curve (a schedule that drops late may be ended falsely), or ``off``.
         results: File of the working tree that is kept written for those who read it, such as ``results.tsv``; "" for none.
 
     Raises:
@@ -66,7 +67,7 @@ class Plan:
     folders: Path | None = None
     prompt_tokens: int = 8000
     patience: int = 10
-    early: bool = True
+    early: Literal["certain", "behind", "off"] = "certain"
     results: str = ""
 
     def __post_init__(self) -> None:

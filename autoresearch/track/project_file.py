@@ -91,7 +91,8 @@ class CampaignSection(Request):
         agent_seconds: Wall-clock seconds that the agent may take for one proposal.
         prompt_tokens: Length of the question that it is asked, in tokens.
         patience: Experiments without a real gain after which the question changes.
-        early_stop: Whether a run that has become hopeless is ended before its time.
+        early_stop: When a run is ended before its time: ``certain`` for NaN, infinity and alerts of level error, ``behind``
+            also when it falls far behind the best's own curve, or ``off``.
         sigmas: Standard deviations of the difference that a gain must exceed.
         confirm: Runs behind every keep, and ``near`` those of a change whose first run comes near the bar.
         artifact: Name of the artifact that keeps log, with ``artifact_paths`` as its files; None for none.
@@ -113,7 +114,7 @@ class CampaignSection(Request):
     agent_seconds: Finite = 1800.0
     prompt_tokens: Count = 8000
     patience: Count = 10
-    early_stop: bool = True
+    early_stop: Literal["certain", "behind", "off"] = "certain"
     sigmas: Finite = 2.0
     confirm: Count = 2
     near: Count = 3

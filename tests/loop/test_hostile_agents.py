@@ -187,6 +187,13 @@ def test_a_run_that_takes_all_memory_is_ended(workspace: Workspace) -> None:
     assert "GB of memory, more than the 0.2 GB it may" in trial.reason
 
 
+ENDLESS = """
+import time
+run = ar.init(name="endless", system_metrics=False)
+while True:
+    run.log({"loss": float("nan")})
+    time.sleep(0.01)
+"""
 LOGGED = """\
 import autoresearch as ar
 import evaluate
@@ -211,8 +218,15 @@ def test_a_score_that_is_logged_against_what_else_is_said_is_none(
     workspace: Workspace, values: str, then: str, reason: str
 ) -> None:
     command = (sys.executable, "train.py")
-    trial = limited(workspace, LOGGED.format(values=values, then=then), command=command, early=False)
+    trial = limited(workspace, LOGGED.format(values=values, then=then), command=command, early="off")
     assert (trial.outcome, trial.reason) == ("no_score", reason)
+
+
+def test_a_run_that_logs_nan_and_goes_on_is_ended_before_its_time(workspace: Workspace) -> None:
+    text = LOGGED.format(values="()", then=ENDLESS)
+    trial = limited(workspace, text, command=(sys.executable, "train.py"))
+    assert trial.outcome == "hopeless"
+    assert "nan" in trial.reason.lower()
 
 
 def test_the_score_is_what_the_run_logged_itself(workspace: Workspace) -> None:
