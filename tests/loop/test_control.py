@@ -164,3 +164,17 @@ def test_who_loses_the_lease_writes_nothing_more(workspace: Workspace) -> None:
     assert (trial.number, trial.step) == (1, "measuring")
     campaign = workspace.campaigns.find()
     assert (campaign.state, campaign.holder) == ("running", "somebody else")
+
+
+def test_a_file_of_results_is_kept_written_where_one_is_wanted(workspace: Workspace) -> None:
+    wanted = Plan(
+        command=COMMAND,
+        tag="t",
+        limits=Limits(experiments=2),
+        prompt_tokens=0,
+        baseline_runs=1,
+        results="results.tsv",
+    )
+    run_campaign(workspace, Counting(), wanted)
+    lines = (workspace.path / "results.tsv").read_text().splitlines()
+    assert [line.split("\t")[-1] for line in lines[1:]] == ["baseline: the code as it is", "file 1", "file 2"]
