@@ -42,7 +42,18 @@ def _fake(folder: Path, name: str, body: str) -> None:
 def test_make_without_a_target_lists_every_target() -> None:
     shown = subprocess.run(["make"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     offered = set(re.findall(r"make ([\w-]+)", shown))
-    assert {"demo", "ui", "screenshots", "test", "test-agents", "check", "bench", "soak", "clean", "help"} <= offered
+    assert {
+        "demo",
+        "ui",
+        "screenshots",
+        "test",
+        "test-agents",
+        "check",
+        "bench",
+        "soak",
+        "clean",
+        "help",
+    } <= offered
     declared = re.search(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
     assert declared is not None
     assert set(declared[1].split()) == offered
