@@ -10,7 +10,7 @@ from autoresearch.ledger.local.ledger import LocalLedger
 from autoresearch.records.experiment import Actor
 from autoresearch.server.door import Door
 from tests.serving import Served, in_process, listening
-from tests.web import seeding, seeding_runs
+from tests.web import seeding, seeding_runs, seeding_things
 from tests.web.browser import browser
 from tests.web.looking import Site
 
@@ -36,6 +36,7 @@ def site(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         state = served.state
         ledger = LocalLedger(state.database, state.objects, actor=Actor(kind="agent", name="claude-code"))
         seeds = seeding.seeded(ledger)
+        seeding_things.things(ledger, seeds)
         campaign = seeding.busy(ledger, seeds)
         seeding.bare(ledger)
         seeding_runs.runs(served.home)

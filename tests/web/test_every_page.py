@@ -24,6 +24,8 @@ PAGES = {
     "run": ("/?project=char-lm&page=run&id=2", "train/loss"),
     "run-failed": ("/?project=char-lm&page=run&id=6", "How it ended"),
     "comparison": ("/?project=char-lm&page=comparison&runs=1,2,4", "train/loss"),
+    "artifacts": ("/?project=char-lm&page=artifacts&name=model", "model v4"),
+    "context": ("/?project=char-lm&page=context", "The brief"),
     "no-goal": ("/?project=no-goal", "Say what is measured"),
     "nothing-tried": ("/?project=nothing-tried", "Record the first experiment"),
 }

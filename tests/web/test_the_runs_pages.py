@@ -68,7 +68,7 @@ def test_runs_are_sorted_by_any_column_and_found_by_state_and_tag(site: Site) ->
         expect(page.locator("tbody tr")).to_have_count(2)
 
 
-def test_columns_are_chosen(site: Site) -> None:
+def test_columns_are_chosen_and_stay_so(site: Site) -> None:
     with site.visit(RUNS) as page:
         page.get_by_text("Columns").click()
         page.get_by_label("train/grad_norm").uncheck()
@@ -177,7 +177,7 @@ def test_the_log_and_the_curves_of_a_run_grow_while_one_looks(site: Site) -> Non
         expect(page.get_by_text("finished")).to_be_visible()
 
 
-def test_tags_are_added_and_removed(site: Site) -> None:
+def test_tags_are_added_to_a_run_and_removed(site: Site) -> None:
     run = site.ledger.runs.find(PROJECT, "sweep-0.004")
     with site.visit(f"/?project=char-lm&page=run&id={run.number}") as page:
         page.get_by_label("Add a tag").fill("starred")

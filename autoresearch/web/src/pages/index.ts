@@ -17,4 +17,6 @@ export const PAGES: Record<string, Page> = {
   runs: { title: "Runs", load: () => import("./Runs.svelte") },
   run: { title: "Run", load: () => import("./Run.svelte"), below: "runs" },
   comparison: { title: "Runs side by side", load: () => import("./Comparison.svelte"), below: "runs" },
+  artifacts: { title: "Artifacts", load: () => import("./Artifacts.svelte") },
+  context: { title: "Context", load: () => import("./Context.svelte") },
 };
