@@ -14,7 +14,7 @@ const licences = {
 
 export default defineConfig({
   plugins: [svelte(), licences],
-  build: { outDir: "../_ui", emptyOutDir: true, target: "es2022", assetsInlineLimit: 0, modulePreload: { polyfill: false } },
+  build: { outDir: "../_ui", emptyOutDir: true, target: "es2022", assetsInlineLimit: 0, cssCodeSplit: false, modulePreload: { polyfill: false } },
   // `npm run dev` beside an `autoresearch ui --port 8091`: open its link here.
   server: { proxy: { "/v1": "http://127.0.0.1:8091" } },
 });

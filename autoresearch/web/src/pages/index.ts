@@ -19,4 +19,5 @@ export const PAGES: Record<string, Page> = {
   comparison: { title: "Runs side by side", load: () => import("./Comparison.svelte"), below: "runs" },
   artifacts: { title: "Artifacts", load: () => import("./Artifacts.svelte") },
   context: { title: "Context", load: () => import("./Context.svelte") },
+  people: { title: "People and keys", load: () => import("./People.svelte"), below: "people" },
 };
