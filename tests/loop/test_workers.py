@@ -69,6 +69,7 @@ class Meter:
             self.workers.add(event.worker)
 
 
+@pytest.mark.timeout(900)
 def test_two_hundred_trials_by_four_workers_find_the_truth_and_leave_nothing_behind(
     workspace: Workspace,
 ) -> None:
@@ -95,8 +96,9 @@ def test_two_hundred_trials_by_four_workers_find_the_truth_and_leave_nothing_beh
     assert [path.name for path in (workspace.home.parent / "store" / "trials").rglob("tree")] == []
     assert [child for child in process.children(recursive=True) if child.is_running()] == []
     assert threading.active_count() <= threads + 1
+    # Each moment has its own number of open pipes; what leaks is open ever after.
     quarter = len(meter.files) // 4
-    assert max(meter.files[quarter:]) <= max(meter.files[:quarter]) + 4
+    assert min(meter.files[-quarter:]) <= max(meter.files[:quarter])
     assert meter.memory[-1] - meter.memory[quarter] < 30_000_000
 
 
