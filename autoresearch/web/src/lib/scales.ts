@@ -28,7 +28,9 @@ export function labels(values: readonly number[]): string[] {
   const step = values.length > 1 ? Math.abs(values[1]! - values[0]!) : Math.abs(values[0] ?? 1);
   const size = Math.max(...values.map(Math.abs), 0);
   if (size >= 1e6 || (size > 0 && size < 1e-4)) return values.map((value) => (value === 0 ? "0" : value.toExponential(1).replace("e+", "e").replace(/-/g, "−")));
-  const decimals = Math.min(8, Math.max(0, -Math.floor(Math.log10(step || 1) + 1e-9)));
+  let decimals = Math.min(8, Math.max(0, -Math.floor(Math.log10(step || 1) + 1e-9)));
+  // Steps of 0.25 have one more than their size says.
+  while (decimals < 8 && Math.abs(step * 10 ** decimals - Math.round(step * 10 ** decimals)) > 1e-6) decimals += 1;
   return values.map((value) => value.toFixed(decimals).replace("-", "−"));
 }
 
