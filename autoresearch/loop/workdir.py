@@ -12,7 +12,6 @@ import hashlib
 import os
 import shutil
 import stat
-import threading
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -256,7 +255,6 @@ class Workdirs:
         key = hashlib.sha256(os.fsencode(self.repository.common)).hexdigest()[:16]
         self._root = root / key
         self._protected: dict[str, str] | None = None
-        self._adding = threading.Lock()
         self.prune()
         self.tip = self._begin(tag)
         """The commit that the branch points at, as far as we know."""
@@ -273,8 +271,7 @@ class Workdirs:
                 stack.enter_context(_lock(folder / "lock", wait=True))
             stack.callback(self._discard, folder)
             tree = folder / "tree"
-            # One after the other: two that begin at once may choose the same name for what git keeps of them.
-            with self._adding:
+            with self._registering():
                 self.repository.git("worktree", "add", "--detach", "--quiet", str(tree), start)
                 if self._protected is None:
                     self._protected = self._digests(tree, start)
@@ -344,9 +341,16 @@ class Workdirs:
     def _discard(self, folder: Path) -> None:
         _remove(folder / "tree")
         # Git forgets a worktree whose folder is gone; only ours is named, never another's.
-        with contextlib.suppress(CaptureError):
+        with contextlib.suppress(CaptureError), self._registering():
             self.repository.git("worktree", "remove", "--force", "--force", str(folder / "tree"))
         _remove(folder)
+
+    @contextlib.contextmanager
+    def _registering(self) -> Iterator[None]:
+        # Two that begin at once may choose the same name for what git keeps of them, and the last one that goes takes the
+        # folder away in which another is about to be noted.
+        with _lock(self._root / "worktrees", wait=True):
+            yield
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:

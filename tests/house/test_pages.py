@@ -27,7 +27,7 @@ RUN = [
 EXAMPLES = sorted(path for path in (ROOT / "examples").iterdir() if path.suffix in {".py", ".sh"})
 NEWCOMER = re.compile(
     r"(make [a-z]+|source \.venv/bin/activate|pip install|python -m pip install|uv |git (?:clone|init) |cd |#|PYTHON_FOR_VENV="
-    r"|autoresearch (?:serve|admin|keys) |export AUTORESEARCH_)"
+    r"|autoresearch (?:serve|admin|keys|run|agent) |autoresearch ui$|export AUTORESEARCH_)"
 )
 
 

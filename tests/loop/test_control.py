@@ -81,7 +81,8 @@ def test_a_paused_campaign_begins_nothing_until_it_is_resumed(workspace: Workspa
 
     result = run_campaign(workspace, Counting(), plan(2), listener)
     assert paused.is_set()
-    assert seen == ["paused the machine is needed", "running"]
+    # Whoever is quick may be done before the next look at the ledger.
+    assert seen in (["paused the machine is needed"], ["paused the machine is needed", "running"])
     assert (result.stop, result.outcomes) == ("experiments", {"dropped": 2})
 
 

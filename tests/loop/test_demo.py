@@ -190,7 +190,7 @@ def shown(goal: Goal, *told: events.Event, terminal: bool) -> str:
 @pytest.mark.parametrize("terminal", [True, False])
 def test_a_hostile_note_stays_one_line_without_terminal_codes(goal: Goal, *, terminal: bool) -> None:
     note = "[red]x[/] \x1b[2J\x1b]0;owned\x07 two\nlines \u202eback"
-    judged = events.Judged(1, 2, note, "drop", 2.5, "0.1 worse\n\x1b[31m", 2.4, 0.01)
+    judged = events.Judged(1, 2, note, "drop", 2.5, "0.1 worse\n\x1b[31m", 2.4, 0.01, "dropped")
     said = shown(goal, events.Trying(1, 2, note), events.Running(2, 1, 0, 5.0), judged, terminal=terminal)
     assert "\x1b[2J" not in said.replace("\x1b[2K", "")
     assert "\x1b]" not in said

@@ -23,7 +23,7 @@ Width = Literal[1440, 390]
 WIDE: Width = 1440
 PHONE: Width = 390
 SCREENS = ROOT / "build" / "screens"
-_SECONDS = 10_000
+_SECONDS = 30_000
 
 
 @dataclass
