@@ -1,10 +1,11 @@
-"""Points through a server over PostgreSQL until they are durable: all three share the machine.
+"""Points through a server over PostgreSQL until they are durable: the server on one core, PostgreSQL and the clients on another.
 
 python benchmarks/server_postgres.py
 """
 
 from __future__ import annotations
 
+import os
 import sys
 import tempfile
 from pathlib import Path
@@ -22,6 +23,7 @@ DURABLE = {"fsync": "on", "full_page_writes": "on", "shared_buffers": "512MB", "
 
 def main() -> None:
     postgres_server._SETTINGS.update(DURABLE)
+    os.sched_setaffinity(0, through.CORES[1:2] or through.CORES)
     database = postgres_server.Server(postgres_server.programs()[0])
     try:
         url = database.url(database.database())
