@@ -101,7 +101,8 @@ def absorb(sql: Sql, groups: Sequence[tuple[str, list[_Group]]]) -> list[tuple[s
             add_frames(sql, left)
             left.clear()
             kept = _absorbed(sql, run, own, tail.batch + 1)
-            tail = _lengths(sql, [run]).get(run, _Length())
+            if len(kept) < len(own):
+                tail = _lengths(sql, [run]).get(run, _Length())
         left.append((run, tail.batch + 1, tail.number, kept))
         parts = [len(part) for rows, _ in kept for part in split(rows)]
         tails[run] = _Length(
