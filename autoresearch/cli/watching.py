@@ -228,8 +228,10 @@ def _screen() -> Iterator[_Keys]:
     os.set_blocking(writing, False)
     keyboard = sys.stdin.fileno()
     settings = termios.tcgetattr(keyboard)
+    # The byte comes from the signal itself: a handler of Python waits for the interpreter, which may just have begun to wait for a key.
+    woken = signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
     before = {
-        signal.SIGWINCH: signal.signal(signal.SIGWINCH, lambda *_: _nudge(writing)),
+        signal.SIGWINCH: signal.signal(signal.SIGWINCH, lambda *_: None),
         signal.SIGTERM: signal.signal(signal.SIGTERM, lambda *_: sys.exit(_TERMINATED)),
         # Stopped here, the terminal would be left without cursor and echo.
         signal.SIGTSTP: signal.signal(signal.SIGTSTP, signal.SIG_IGN),
@@ -250,11 +252,6 @@ def _screen() -> Iterator[_Keys]:
             termios.tcsetattr(keyboard, termios.TCSADRAIN, settings)
         for number, handler in before.items():
             signal.signal(number, handler)
+        signal.set_wakeup_fd(woken)
         os.close(reading)
         os.close(writing)
-
-
-def _nudge(pipe: int) -> None:
-    # A full pipe says it already.
-    with contextlib.suppress(BlockingIOError):
-        os.write(pipe, b"r")
