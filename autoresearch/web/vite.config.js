@@ -12,9 +12,41 @@ const licences = {
   },
 };
 
+// Pages that lead to one another are one file with all that only they need: many small files weigh a tenth more, packed.
+const FILES = {
+  charts: ["parts/Charts"],
+  project: ["pages/Project"],
+  experiments: ["pages/Experiments", "pages/Experiment", "pages/Compare"],
+  runs: ["pages/Runs", "pages/Run", "pages/Comparison"],
+  others: ["pages/Artifacts", "pages/Context", "pages/People"],
+};
+const ROOTS = new Map(Object.entries(FILES).flatMap(([file, names]) => names.map((name) => [name, file])));
+
+/** The files that need a module; those that begin with one of the roots do not look further. */
+function needing(id, context, seen = new Set()) {
+  const root = ROOTS.get(/\/src\/(\w+\/\w+)\.svelte$/.exec(id)?.[1]);
+  if (root !== undefined) return new Set([root]);
+  if (seen.has(id)) return new Set();
+  seen.add(id);
+  const importers = context.getModuleInfo(id)?.importers ?? [];
+  return importers.length ? new Set(importers.flatMap((each) => [...needing(each, context, seen)])) : new Set(["index"]);
+}
+
+// Whoever draws charts loads their file anyhow.
+const DRAWING = new Set(["charts", "runs", "experiments"]);
+
+function file(id, context) {
+  const found = needing(id, context);
+  if (found.size === 1) return [...found][0];
+  return found.has("charts") && [...found].every((each) => DRAWING.has(each)) ? "charts" : "index";
+}
+
 export default defineConfig({
-  plugins: [svelte(), licences],
-  build: { outDir: "../_ui", emptyOutDir: true, target: "es2022", assetsInlineLimit: 0, cssCodeSplit: false, modulePreload: { polyfill: false } },
+  plugins: [svelte({ compilerOptions: { runes: true, discloseVersion: false, cssHash: ({ hash, filename }) => `s${hash(filename).slice(0, 4)}` } }), licences],
+  build: {
+    outDir: "../_ui", emptyOutDir: true, target: "es2022", assetsInlineLimit: 0, cssCodeSplit: false, modulePreload: { polyfill: false },
+    rolldownOptions: { output: { codeSplitting: { includeDependenciesRecursively: false, groups: [{ debugName: "pages", name: file }] } } },
+  },
   // `npm run dev` beside an `autoresearch ui --port 8091`: open its link here.
   server: { proxy: { "/v1": "http://127.0.0.1:8091" } },
 });
