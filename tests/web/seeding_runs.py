@@ -13,9 +13,10 @@ from autoresearch.records.ids import new_id
 from autoresearch.records.run import Run, RunRequest
 from tests.web.seeding import HOSTILE, PROJECT
 
-__all__ = ["STEPS", "going_on", "runs"]
+__all__ = ["MEANS", "STEPS", "going_on", "means", "runs"]
 
 STEPS = 400
+MEANS = "means"
 
 
 def runs(home: Path, count: int = 5) -> None:
@@ -37,9 +38,9 @@ def _failed(home: Path) -> None:
         raise ValueError(HOSTILE)
 
 
-def _begun(home: Path, name: str, config: object, **options: object) -> ar.Run:
+def _begun(home: Path, name: str, config: object, project: str = PROJECT, **options: object) -> ar.Run:
     return ar.init(
-        PROJECT, name, config, home=home, system_metrics=False, capture_console=False, capture_code=False,
+        project, name, config, home=home, system_metrics=False, capture_console=False, capture_code=False,
         **options,  # type: ignore[arg-type]
     )  # fmt: skip
 
@@ -69,3 +70,19 @@ def going_on(ledger: LocalLedger) -> Run:
     return ledger.runs.create(
         RunRequest.make(id=new_id(), project=PROJECT, name="going-on", config={"lr": 0.001})
     )
+
+
+def means(home: Path) -> None:
+    """Runs of a project of their own, whose means are known: other steps, an early end, a value that is no number."""
+    curves: tuple[tuple[int, dict[int, float]], ...] = (
+        (1, {0: 0, 10: 10, 20: 20, 30: 30}),
+        (1, {0: 2, 20: 6}),
+        (2, {5: 1, 15: 3}),
+        (3, {0: 1, 1: math.nan, 2: 3, 3: 5}),
+        (3, {1: 2, 2: 5, 3: 7}),
+    )
+    for index, (rate, points) in enumerate(curves):
+        tags = ("first",) if index == 0 else ()
+        with _begun(home, f"run-{index}", {"lr": rate}, MEANS, tags=tags) as run:
+            for step, value in points.items():
+                run.log({"loss": value}, step=step)

@@ -21,6 +21,7 @@ PAGES = {
     "no-experiments": ("/?project=nothing-tried&page=experiments", "Nothing was tried yet"),
     "runs": ("/?project=char-lm&page=runs", "Runs"),
     "runs-charts": ("/?project=char-lm&page=runs&view=charts&clip=1&mark=3", "train/loss"),
+    "runs-groups": ("/?project=char-lm&page=runs&view=charts&by=config.model.width&clip=1", "train/loss"),
     "run": ("/?project=char-lm&page=run&id=2", "train/loss"),
     "run-failed": ("/?project=char-lm&page=run&id=6", "How it ended"),
     "comparison": ("/?project=char-lm&page=comparison&runs=1,2,4", "train/loss"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from xml.etree import ElementTree
 
 from playwright.sync_api import Page, expect
 
@@ -89,7 +90,7 @@ def test_charts_are_in_groups_and_follow_smoothing_axes_and_zoom(site: Site) -> 
         assert max(page.evaluate(_DRAWN)) > 20
         page.get_by_label("Over", exact=True).select_option("relative")
         page.get_by_label("Smoothing").fill("0.9")
-        page.get_by_label("Log scale").check()
+        page.get_by_label("Log y").check()
         page.get_by_label("Clip outliers").check()
         page.wait_for_url(re.compile(r"x=relative.*smooth=0.9.*log=1.*clip=1"))
         page.get_by_label("Over", exact=True).select_option("step")
@@ -125,6 +126,30 @@ def test_a_chart_is_saved_as_csv_and_as_a_picture(site: Site) -> None:
         with page.expect_download() as png:
             page.get_by_role("button", name="Save val_loss as PNG").click()
         assert png.value.path().read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_chart_is_saved_as_svg_in_which_the_words_of_others_stay_words(site: Site) -> None:
+    svg = "{http://www.w3.org/2000/svg}"
+    for words in ("metric=x", "metric=val_loss&by=group&log=1"):
+        with site.visit(f"{RUNS}&view=charts&{words}") as page:
+            figure = page.locator("figure").first
+            figure.hover()
+            with page.expect_download() as download:
+                figure.get_by_role("button", name="as SVG").click()
+            content = download.value.path().read_text()
+        drawn = ElementTree.fromstring(content)
+        kinds = {each.tag for each in drawn.iter()}
+        assert kinds <= {
+            f"{svg}{kind}" for kind in ("svg", "rect", "clipPath", "text", "path", "g", "circle")
+        }
+        assert "NaN" not in content
+        texts = [each.text or "" for each in drawn.iter(f"{svg}text")]
+        assert len(texts) > 4
+        if "by=" in words:
+            assert {"val_loss", "group=lr", "group=–"} <= set(texts)
+            assert len([each for each in drawn.iter(f"{svg}path") if each.get("fill-opacity")]) == 1
+        else:
+            assert any(HOSTILE[:20] in text for text in texts)
 
 
 def test_chosen_runs_are_compared_by_what_differs_alone(site: Site) -> None:

@@ -135,8 +135,8 @@ export function smoothed(values: Float64Array, weight: number): Float64Array {
 
 type Column = (number | null | undefined)[];
 
-/** Columns over one axis that all lines share: undefined where a line has no point there, null where its value is not drawn. */
-export function aligned(all: readonly Points[], positive: boolean): [Float64Array, ...Column[]] {
+/** Every place that one of several lines has, once. */
+export function union(all: readonly Points[]): Float64Array {
   const total = all.reduce((sum, { x }) => sum + x.length, 0);
   const every = new Float64Array(total);
   let at = 0;
@@ -147,7 +147,13 @@ export function aligned(all: readonly Points[], positive: boolean): [Float64Arra
   if (all.length > 1) every.sort();
   let size = 0;
   for (const place of every) if (size === 0 || every[size - 1] !== place) every[size++] = place;
-  const axis = every.slice(0, size);
+  return every.slice(0, size);
+}
+
+/** Columns over one axis that all lines share: undefined where a line has no point there, null where its value is not drawn. */
+export function aligned(all: readonly Points[], positive: boolean): [Float64Array, ...Column[]] {
+  const axis = union(all);
+  const size = axis.length;
   const columns = all.map(({ x, y }) => {
     const column: Column = new Array<undefined>(size).fill(undefined);
     let place = 0;
@@ -199,9 +205,11 @@ export function nearest(x: Float64Array, value: number): number {
   return low > 0 && value - x[low - 1]! < x[low]! - value ? low - 1 : low;
 }
 
+/** A text in a cell of a CSV; one that a spreadsheet would run as a formula gets an apostrophe before it. */
+export const quoted = (text: string) => `"${(/^[=+\-@\t\r]/.test(text) ? `'${text}` : text).replace(/"/g, '""')}"`;
+
 /** Lines as CSV: run, name, step, time (seconds since 1970) and value. */
 export function csv(metric: string, lines: readonly Line[]): string {
-  const quoted = (text: string) => `"${(/^[=+\-@\t\r]/.test(text) ? `'${text}` : text).replace(/"/g, '""')}"`;
   const rows = lines.flatMap(({ run, name, curve }) =>
     curve.steps.map((step, index) => `${run.number},${quoted(name)},${step},${curve.times[index]},${curve.values[index]}`));
   return [`run,name,step,time,${quoted(metric)}`, ...rows, ""].join("\n");

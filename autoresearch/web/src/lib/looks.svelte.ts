@@ -6,7 +6,7 @@ import { place } from "./place.svelte";
 const dark = matchMedia("(prefers-color-scheme: dark)");
 
 class Looks {
-  /** Run that is pointed at. */
+  /** What is pointed at: the number of a run, or the name of a group. */
   pointed = $state<string | null>(null);
   /** Turns whenever the system turns between light and dark. */
   turned = $state(0);
@@ -29,6 +29,21 @@ class Looks {
     return place.get("log") === "1";
   }
 
+  /** Whether places too are on a logarithmic axis; moments have no zero to count from. */
+  get logX(): boolean {
+    return place.get("logx") === "1" && this.axis !== "time";
+  }
+
+  /** What runs are grouped by: fields, and settings as `config.name`. */
+  get by(): string[] {
+    return (place.get("by") ?? "").split("|").filter(Boolean);
+  }
+
+  /** Whether the band of a group is one standard deviation to both sides, and not from the least to the greatest. */
+  get deviation(): boolean {
+    return place.get("band") === "sd";
+  }
+
   get clip(): boolean {
     return place.get("clip") === "1";
   }
@@ -44,7 +59,7 @@ class Looks {
     place.set({ zoom: window && window.map((value) => Number(value.toPrecision(15))).join("~") });
   }
 
-  /** Run that stands out: the one pointed at, else the one that was chosen. */
+  /** What stands out: the run or group pointed at, else the one that was chosen. */
   get marked(): string | null {
     return this.pointed ?? place.get("mark");
   }
