@@ -69,7 +69,10 @@ def test_people_are_invited_given_roles_and_removed(chromium: Browser, tmp_path:
         page.get_by_role("button", name="Revoke the invitation of alan@example.org").click()
         page.get_by_role("button", name="alan@example.org: sure?").click()
         expect(page.get_by_text("member, revoked")).to_be_visible()
-        page.get_by_label("Role of grace@example.org").select_option("admin")
+        with page.expect_response(lambda answer: answer.request.method == "PATCH") as changed:
+            page.get_by_label("Role of grace@example.org").select_option("admin")
+        assert changed.value.ok
+        expect(page.get_by_role("status").filter(has_text="Saved")).to_be_visible()
         page.reload()
         expect(page.get_by_label("Role of grace@example.org")).to_have_value("admin")
         page.get_by_role("button", name="Remove grace@example.org").click()

@@ -17,6 +17,8 @@ export class Refusal extends Error {
   }
 }
 
+const SMALL = 10_000;
+
 type Given = Record<string, unknown>;
 
 const KEY = "autoresearch-key";
@@ -62,7 +64,9 @@ async function send(method: string, path: string, given: Given, body?: unknown):
   let answer: Response;
   try {
     const sent = body === undefined ? null : JSON.stringify(body);
-    answer = await fetch(address(path, given), { method, headers, body: sent });
+    // A change that was asked for arrives also when the page is left at once; browsers do that for small bodies alone.
+    const keepalive = method !== "GET" && (sent?.length ?? 0) < SMALL;
+    answer = await fetch(address(path, given), { method, headers, body: sent, keepalive });
   } catch {
     throw new Refusal(0, "unreachable", "The server does not answer.", "It is asked again by itself.");
   }
