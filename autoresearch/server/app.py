@@ -30,6 +30,7 @@ from autoresearch.server.compat import faces
 from autoresearch.server.guard import Guard
 from autoresearch.server.mcp_face import McpFace
 from autoresearch.server.openapi import describe
+from autoresearch.server.packing import Packing
 from autoresearch.server.routes import table_routes
 from autoresearch.server.state import State
 
@@ -59,6 +60,7 @@ def make_app(state: State) -> FastAPI:
     for routes in (*_raw_routes(), agents.routes()):
         app.router.routes.extend(routes)
     app.openapi = lambda: describe(app)  # type: ignore[method-assign]
+    app.add_middleware(Packing, state=state)
     app.add_middleware(Guard, state=state)
     return app
 
