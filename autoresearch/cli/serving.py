@@ -26,8 +26,8 @@ Nobody has an account here yet. In another terminal, make the first one:
   autoresearch {home}admin create-user --email you@example.org --organization "Your lab"
 and a key for programs:
   autoresearch {home}keys create --organization "Your lab" --name laptop --scope write
-Or make it over HTTP: POST {url}/v1/auth/set-up with this token, which works once, within a day:
-  {token}
+Or open this in a browser; it works once, within a day:
+  {url}/#{token}
 """
 
 

@@ -70,6 +70,7 @@ def opened(chromium: Browser, url: str, *, width: Width = WIDE, scheme: Scheme =
 def photographed(page: Page, name: str) -> None:
     """Keep what the page looks like, for people."""
     SCREENS.mkdir(parents=True, exist_ok=True)
+    page.evaluate("scrollTo(0, 0)")
     page.screenshot(path=SCREENS / f"{name}.png", full_page=True)
 
 

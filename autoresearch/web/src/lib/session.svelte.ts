@@ -12,6 +12,9 @@ class Session {
   /** Why a link that was opened let nobody in. */
   refused = $state.raw<Refusal | null>(null);
 
+  /** The token that a link brought: of an invitation, for a new password, or of a server's first start. */
+  token = $state("");
+
   constructor() {
     leaving.call = () => this.left();
   }
@@ -24,9 +27,11 @@ class Session {
   /** Find out who it is: by the link that was opened, else by what this browser has kept. */
   async begin() {
     const link = location.hash.slice(1);
-    if (link) {
+    // Something as short is the name of a part of the page.
+    if (link.length > 20) {
       history.replaceState(null, "", location.pathname + location.search);
-      try {
+      if (/^ar[vrb]_/.test(link)) this.token = link;
+      else try {
         proof.keep((await api.useLocalLink({}, { link })).key);
       } catch (error) {
         // The key of this browser may still be good: a link that was opened twice is no harm.
@@ -52,6 +57,11 @@ class Session {
     proof.keep(null);
     this.ways = await api.waysIn();
     this.state = "out";
+  }
+
+  /** Whether somebody came to set a new password, whoever is signed in. */
+  get resets(): boolean {
+    return this.token.startsWith("arr_");
   }
 
   /** The session ended on the other side. */
