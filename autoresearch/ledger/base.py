@@ -30,7 +30,7 @@ from autoresearch.records.experiment import (
 )
 from autoresearch.records.folder import Annotation, AnnotationRequest
 from autoresearch.records.frontier import Event, Frontier, Match, Progress
-from autoresearch.records.goal import Goal, GoalRequest, Project, ProjectRequest, SegmentRequest
+from autoresearch.records.goal import Goal, GoalRequest, Project, ProjectRequest, Segment, SegmentRequest
 from autoresearch.records.overview import Bootstrap
 from autoresearch.records.run import (
     FinishRequest,
@@ -71,6 +71,14 @@ class Research(abc.ABC):
         Raises:
             NotFound: There is no such project.
             Conflict: It has no goal yet.
+        """
+
+    @abc.abstractmethod
+    def segments(self, project: str) -> tuple[Segment, ...]:
+        """The segments of a project, first to last: the goal that rules each, why it was opened, and its sums.
+
+        Raises:
+            NotFound: There is no such project.
         """
 
     @abc.abstractmethod
@@ -270,6 +278,14 @@ class Artifacts(abc.ABC):
     @abc.abstractmethod
     def versions(self, artifact: str, *, limit: int = 100, cursor: str | None = None) -> Page[Version]:
         """Versions of an artifact in order of number."""
+
+    @abc.abstractmethod
+    def versions_of(self, experiment_id: str) -> tuple[Version, ...]:
+        """The versions that an experiment made, in order of artifact and number.
+
+        Raises:
+            NotFound: No such experiment.
+        """
 
     @abc.abstractmethod
     def version(self, artifact: str, ref: str = "latest") -> Version:

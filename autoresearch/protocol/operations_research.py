@@ -19,7 +19,7 @@ from autoresearch.records.experiment import (
     State,
 )
 from autoresearch.records.frontier import Event, Frontier, Match, Progress
-from autoresearch.records.goal import Goal, GoalRequest, Project, ProjectRequest, SegmentRequest
+from autoresearch.records.goal import Goal, GoalRequest, Project, ProjectRequest, Segment, SegmentRequest
 from autoresearch.records.overview import Bootstrap
 
 __all__ = ["ROWS", "TriedRequest"]
@@ -74,6 +74,15 @@ ROWS = (
         "Begin to compare anew under the same goal.",
         "write",
         SegmentRequest,
+    ),
+    Operation(
+        "list_segments",
+        "GET",
+        "/v1/projects/{project}/segments",
+        "research",
+        "segments",
+        tuple[Segment, ...],
+        "The segments of a project, first to last: the goal that rules each, why it was opened, and its sums.",
     ),
     Operation(
         "list_projects",

@@ -46,6 +46,15 @@ ROWS = (
         query=(LIMIT, CURSOR),
     ),
     Operation(
+        "list_made_versions",
+        "GET",
+        "/v1/experiments/{experiment_id}/versions",
+        "artifacts",
+        "versions_of",
+        tuple[Version, ...],
+        "The artifact versions that an experiment made, in order of artifact and number.",
+    ),
+    Operation(
         "get_version",
         "GET",
         "/v1/artifacts/{artifact}/{ref}",

@@ -26,6 +26,7 @@ __all__ = [
     "GoalRequest",
     "Project",
     "ProjectRequest",
+    "Segment",
     "SegmentRequest",
     "parse_constraint",
 ]
@@ -113,6 +114,28 @@ class Goal(GoalRequest, Readable):
     project: Name
     revision: int
     segment: int
+    recorded_at: Time
+
+
+class Segment(Record):
+    """A span in which scores may be compared, with the sums of the experiments recorded in it.
+
+    Attributes:
+        goal: The goal that rules it; None while the project has none.
+        reason: Why it was opened; empty for the first.
+        recorded: Experiments in all, those that wait for a verdict included.
+        seconds: What the experiments took, as far as their verdicts tell.
+    """
+
+    project: Name
+    number: int
+    goal: Goal | None
+    reason: Text
+    recorded: int
+    kept: int
+    dropped: int
+    crashed: int
+    seconds: float
     recorded_at: Time
 
 

@@ -14,7 +14,7 @@ const licences = {
 
 // Pages that lead to one another are one file with all that only they need: many small files weigh a tenth more, packed.
 const FILES = {
-  charts: ["parts/Charts"],
+  charts: ["parts/Charts", "parts/Measured"],
   project: ["pages/Project"],
   experiments: ["pages/Experiments", "pages/Experiment", "pages/Compare"],
   runs: ["pages/Runs", "pages/Run", "pages/Comparison"],

@@ -34,6 +34,26 @@ def test_versions_are_numbered_and_identical_bytes_give_the_same_version(ledger:
     assert [v.version for v in ledger.artifacts.versions("model").items] == ["v1", "v2"]
 
 
+def test_the_versions_that_an_experiment_made_are_found_from_it(ledger: Ledger) -> None:
+    opened = session(ledger).id
+    one, other = experiment(ledger, opened), experiment(ledger, opened)
+    for content in ("one", "two"):
+        logged(ledger, content, one.id)
+    logged(ledger, "two", other.id)
+    logged(ledger, "of nobody")
+    logged(ledger, "three", one.id, artifact="another")
+    found = ledger.artifacts.versions_of(one.id)
+    assert [(each.artifact, each.version) for each in found] == [
+        ("another", "v1"),
+        ("model", "v1"),
+        ("model", "v2"),
+    ]
+    assert [each.version for each in ledger.artifacts.versions_of(other.id)] == ["v2"]
+    assert ledger.artifacts.versions_of(experiment(ledger, opened).id) == ()
+    with pytest.raises(NotFound):
+        ledger.artifacts.versions_of(new_id())
+
+
 def test_a_kept_decision_that_advances_promotes_what_the_experiment_produced(ledger: Ledger) -> None:
     goal(ledger)
     opened = session(ledger).id

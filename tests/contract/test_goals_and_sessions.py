@@ -72,6 +72,25 @@ def test_a_segment_may_be_opened_under_the_same_goal(ledger: Ledger) -> None:
         new_segment(ledger, "")
 
 
+def test_segments_are_listed_with_their_goals_and_sums(ledger: Ledger) -> None:
+    with pytest.raises(NotFound):
+        ledger.research.segments(PROJECT)
+    opened = session(ledger).id
+    assert [(one.number, one.goal) for one in ledger.research.segments(PROJECT)] == [(1, None)]
+    goal(ledger)
+    kept(ledger, opened, [2.0])
+    decide(ledger, experiment(ledger, opened).id, "crash", seconds=1.5)
+    decide(ledger, experiment(ledger, opened).id, "drop", 3.0, seconds=60.0)
+    experiment(ledger, opened)
+    goal(ledger, "accuracy", "max")
+    first, second = ledger.research.segments(PROJECT)
+    assert (first.number, first.recorded, first.kept, first.dropped, first.crashed) == (1, 4, 1, 1, 1)
+    assert (first.seconds, first.reason) == (61.5, "")
+    assert (second.number, second.recorded, second.seconds) == (2, 0, 0.0)
+    assert [one.goal and one.goal.metric for one in (first, second)] == ["val_bpb", "accuracy"]
+    assert "val_bpb (min) to accuracy (max)" in second.reason
+
+
 def test_a_session_may_be_opened_beside_the_active_one(ledger: Ledger) -> None:
     active = session(ledger)
     aside = SessionRequest.make(id=new_id(), project=PROJECT, tag="aside", activate=False)

@@ -345,6 +345,7 @@ def _everything(served: Served, theirs: Values) -> str:
                 client.list_folders(),
                 client.list_annotations(theirs["run_id"]),
                 client.list_versions(theirs["artifact"]),
+                client.list_segments(project),
                 client.list_members(),
                 client.list_invitations(),
                 client.list_ingestion_keys(theirs["run_id"]),

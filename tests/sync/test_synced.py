@@ -63,9 +63,9 @@ def version(machine: Machine, content: bytes, **more: str) -> Version:
 
 def test_every_operation_of_a_part_is_known_as_a_change_or_as_a_look() -> None:
     looks = {
-        "decisions experiment experiments find frontier progress project projects session sessions",
+        "decisions experiment experiments find frontier progress project projects segments session sessions",
         "bootstrap events facts notes search tried",
-        "artifacts version versions",
+        "artifacts version versions versions_of",
         "campaign campaigns trial trial_of trials",
         "hold release",  # asked of whoever answers, and never sent later
     }

@@ -10,7 +10,7 @@ from autoresearch.ledger.local.ledger import LocalLedger
 from autoresearch.records.experiment import Actor
 from autoresearch.server.door import Door
 from tests.serving import Served, in_process, listening
-from tests.web import seeding, seeding_runs, seeding_things
+from tests.web import seeding, seeding_runs, seeding_segments, seeding_things
 from tests.web.browser import browser
 from tests.web.looking import Site
 
@@ -40,5 +40,7 @@ def site(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         campaign = seeding.busy(ledger, seeds)
         seeding.bare(ledger)
         seeding_runs.runs(served.home)
+        seeding_segments.moved(ledger, served.home)
+        seeding_segments.edges(ledger)
         state.door = Door(Actor(kind="human", name="ada"))
         yield Site(chromium, served, ledger, seeds, campaign)

@@ -27,6 +27,13 @@ PAGES = {
     "comparison": ("/?project=char-lm&page=comparison&runs=1,2,4", "train/loss"),
     "artifacts": ("/?project=char-lm&page=artifacts&name=model", "model v4"),
     "context": ("/?project=char-lm&page=context", "The brief"),
+    "measured": ("/?project=two-goals&page=experiment&id=8", "train/loss"),
+    "waiting": ("/?project=two-goals&page=experiment&id=9", "Verdict"),
+    "past": ("/?project=two-goals&segment=1", "Progress"),
+    "past-experiments": ("/?project=two-goals&page=experiments&segment=1", "Experiments"),
+    "edges": ("/?project=edges", "Progress"),
+    "edges-experiments": ("/?project=edges&page=experiments", "Experiments"),
+    "long": ("/?project=edges&page=experiment&id=6", "Note"),
     "no-goal": ("/?project=no-goal", "Say what is measured"),
     "nothing-tried": ("/?project=nothing-tried", "Record the first experiment"),
 }

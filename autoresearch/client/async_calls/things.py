@@ -40,6 +40,11 @@ class AsyncThingsCalls(AsyncCaller):
         )
         return answer
 
+    async def list_made_versions(self, experiment_id: str) -> tuple[Version, ...]:
+        """The artifact versions that an experiment made, in order of artifact and number."""
+        answer: tuple[Version, ...] = await self.call("list_made_versions", {"experiment_id": experiment_id})
+        return answer
+
     async def get_version(self, artifact: str, ref: str) -> Version:
         """The version that a ref, latest, or a version's own name points at."""
         answer: Version = await self.call("get_version", {"artifact": artifact, "ref": ref})

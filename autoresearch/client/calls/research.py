@@ -16,7 +16,7 @@ from autoresearch.records.experiment import (
     SessionRequest,
 )
 from autoresearch.records.frontier import Event, Frontier, Match, Progress
-from autoresearch.records.goal import Goal, GoalRequest, Project, ProjectRequest, SegmentRequest
+from autoresearch.records.goal import Goal, GoalRequest, Project, ProjectRequest, Segment, SegmentRequest
 from autoresearch.records.overview import Bootstrap
 
 __all__ = ["ResearchCalls"]
@@ -38,6 +38,11 @@ class ResearchCalls(Caller):
     def open_segment(self, request: SegmentRequest) -> Goal:
         """Begin to compare anew under the same goal."""
         answer: Goal = self.call("open_segment", {"request": request})
+        return answer
+
+    def list_segments(self, project: str) -> tuple[Segment, ...]:
+        """The segments of a project, first to last: the goal that rules each, why it was opened, and its sums."""
+        answer: tuple[Segment, ...] = self.call("list_segments", {"project": project})
         return answer
 
     def list_projects(self, *, limit: int = 100, cursor: str | None = None) -> Page[Project]:

@@ -38,6 +38,11 @@ class ThingsCalls(Caller):
         )
         return answer
 
+    def list_made_versions(self, experiment_id: str) -> tuple[Version, ...]:
+        """The artifact versions that an experiment made, in order of artifact and number."""
+        answer: tuple[Version, ...] = self.call("list_made_versions", {"experiment_id": experiment_id})
+        return answer
+
     def get_version(self, artifact: str, ref: str) -> Version:
         """The version that a ref, latest, or a version's own name points at."""
         answer: Version = self.call("get_version", {"artifact": artifact, "ref": ref})

@@ -97,6 +97,10 @@ class LocalArtifacts(Artifacts):
         with self._ledger.read() as unit:
             return things.versions(unit, artifact, limit=limit, cursor=cursor)
 
+    def versions_of(self, experiment_id: str) -> tuple[Version, ...]:
+        with self._ledger.read() as unit:
+            return things.versions_of(unit, experiment_id)
+
     def version(self, artifact: str, ref: str = "latest") -> Version:
         with self._ledger.read() as unit:
             return things.resolve(unit, artifact, ref)

@@ -19,7 +19,7 @@ from autoresearch.records.experiment import (
     State,
 )
 from autoresearch.records.frontier import Frontier, Progress
-from autoresearch.records.goal import Goal, GoalRequest, Project, ProjectRequest, SegmentRequest
+from autoresearch.records.goal import Goal, GoalRequest, Project, ProjectRequest, Segment, SegmentRequest
 from autoresearch.store import schema
 
 if TYPE_CHECKING:
@@ -43,6 +43,12 @@ class LocalResearch(Research):
     def open_segment(self, request: SegmentRequest) -> Goal:
         with self._ledger.write() as unit:
             return goals.open_segment(unit, request)
+
+    def segments(self, project: str) -> tuple[Segment, ...]:
+        with self._ledger.read() as unit:
+            unit.project(project)
+            rows = unit.rows.list(schema.segments, order="number", project=project)
+            return tuple(views.segment(row) for row in rows)
 
     def make_project(self, request: ProjectRequest) -> Project:
         with self._ledger.write() as unit:

@@ -16,7 +16,7 @@ from autoresearch.records.experiment import Actor
 from autoresearch.store import schema
 from autoresearch.store.rows import Row
 
-__all__ = ["artifacts", "log", "move_ref", "resolve", "versions"]
+__all__ = ["artifacts", "log", "move_ref", "resolve", "versions", "versions_of"]
 
 _LATEST = "latest"
 _ON_FRONTIER = sa.select(schema.frontier.c.segment).where(
@@ -176,6 +176,16 @@ def versions(unit: Unit, artifact: str, *, limit: int, cursor: str | None) -> Pa
     following = str(rows[limit - 1]["number"]) if len(rows) > limit else None
     shown = tuple(_version(unit, row, owner) for row in rows[:limit])
     return Page[Version](items=shown, next_cursor=following)
+
+
+def versions_of(unit: Unit, experiment_id: str) -> tuple[Version, ...]:
+    """The versions that an experiment made, in order of artifact and number."""
+    unit.experiment(experiment_id)
+    made = unit.rows.list(schema.producers, order="artifact", experiment_id=experiment_id)
+    return tuple(
+        resolve(unit, row["artifact"], f"v{row['number']}")
+        for row in sorted(made, key=lambda row: (row["artifact"], row["number"]))
+    )
 
 
 def artifacts(

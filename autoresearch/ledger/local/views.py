@@ -11,11 +11,22 @@ import sqlalchemy as sa
 from autoresearch.ledger.local.unit import Unit
 from autoresearch.records.experiment import Actor, Decision, Delivery, Diff, Experiment, Note, Session
 from autoresearch.records.frontier import Event
-from autoresearch.records.goal import Goal, Project
+from autoresearch.records.goal import Goal, Project, Segment
 from autoresearch.store import campaign_schema, schema
 from autoresearch.store.rows import Row
 
-__all__ = ["decision", "event", "experiment", "experiments", "goal", "note", "notes", "project", "session"]
+__all__ = [
+    "decision",
+    "event",
+    "experiment",
+    "experiments",
+    "goal",
+    "note",
+    "notes",
+    "project",
+    "segment",
+    "session",
+]
 
 _MADE = {"diff", "files", "command", "notices", "uses", "on_frontier", "actor", "decided_by"}
 _STORED = tuple(
@@ -68,6 +79,12 @@ def _json(values: Mapping[str, Any]) -> bytes:
     from autoresearch.records.base import canonical_json
 
     return canonical_json(dict(values))
+
+
+def segment(row: Row) -> Segment:
+    """A segment with the goal that rules it."""
+    shared = {name: row[name] for name in Segment.model_fields if name != "goal"}
+    return Segment(**shared, goal=goal(row["goal"]))
 
 
 def project(unit: Unit, row: Row) -> Project:

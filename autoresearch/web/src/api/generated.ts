@@ -804,6 +804,11 @@ export interface PageRun {
   next_cursor: string | null;
 }
 
+export interface PageSegment {
+  items: Segment[];
+  next_cursor: string | null;
+}
+
 export interface PageSeriesInfo {
   items: SeriesInfo[];
   next_cursor: string | null;
@@ -1002,6 +1007,19 @@ export interface Run {
   notices: string[];
   folder_id: string | null;
   folder: string | null;
+}
+
+export interface Segment {
+  project: string;
+  number: number;
+  goal: Goal | null;
+  reason: string;
+  recorded: number;
+  kept: number;
+  dropped: number;
+  crashed: number;
+  seconds: number;
+  recorded_at: string;
 }
 
 export interface SeriesInfo {
@@ -1378,6 +1396,9 @@ export const setTree = (given: { experiment_id: string }, body: SetTreeBody) => 
 /** The trial that an experiment was recorded in, with agent, model, tokens, cost and prompt; null without one. */
 export const getTrialOfExperiment = (given: { experiment_id: string }) => ask<Trial | null>("GET", "/v1/experiments/{experiment_id}/trial", given);
 
+/** The artifact versions that an experiment made, in order of artifact and number. */
+export const listMadeVersions = (given: { experiment_id: string }) => ask<PageVersion>("GET", "/v1/experiments/{experiment_id}/versions", given);
+
 /** Log a file that lies elsewhere as an artifact version: its address, digest and size; the bytes stay there. */
 export const registerFile = (given: Record<string, never> = {}, body: RegisterFileBody) => ask<Version>("POST", "/v1/files", given, body);
 
@@ -1521,6 +1542,9 @@ export const searchExperiments = (given: { project: string; text: string; limit?
 
 /** Begin to compare anew under the same goal. */
 export const openSegment = (given: { project: string }, body: OpenSegmentBody) => ask<Goal>("POST", "/v1/projects/{project}/segments", given, body);
+
+/** The segments of a project, first to last: the goal that rules each, why it was opened, and its sums. */
+export const listSegments = (given: { project: string }) => ask<PageSegment>("GET", "/v1/projects/{project}/segments", given);
 
 /** Sessions of a project in order of number. */
 export const listSessions = (given: { project: string; limit?: number; cursor?: string | null }) => ask<PageSession>("GET", "/v1/projects/{project}/sessions", given);

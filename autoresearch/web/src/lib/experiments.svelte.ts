@@ -37,6 +37,12 @@ class Experiments {
     void this.#read();
   }
 
+  /** The numbers of those recorded just before and just after one, where there are any. */
+  beside(number: number): { previous: number | undefined; next: number | undefined } {
+    if (!number) return { previous: undefined, next: undefined };
+    return { previous: this.list.find((each) => each.number < number)?.number, next: this.list.findLast((each) => each.number > number)?.number };
+  }
+
   async #read() {
     const [project, round] = [this.#project, (this.#round += 1)];
     if (project === null) return;

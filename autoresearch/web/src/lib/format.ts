@@ -4,8 +4,10 @@ const places = new Map<number, Intl.NumberFormat>();
 
 /** A score in about six significant digits, without a tail of zeros. */
 export function score(value: number | null | undefined, digits = 6): string {
-  if (value === null || value === undefined || !Number.isFinite(value)) return "–";
+  if (value === null || value === undefined || Number.isNaN(Number(value))) return "–";
   const size = Math.abs(value);
+  // What JSON cannot hold comes as the word for it.
+  if (size === Infinity) return Number(value) > 0 ? "∞" : "−∞";
   if (size !== 0 && (size < 1e-4 || size >= 1e7)) return value.toExponential(3).replace("e+", "e").replace("-", "−");
   let format = places.get(digits);
   if (format === undefined) places.set(digits, (format = new Intl.NumberFormat("en-US", { maximumSignificantDigits: digits, useGrouping: size >= 10000 ? "always" : false })));
@@ -62,9 +64,10 @@ export function clock(time: string): string {
   return new Date(time).toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "short" });
 }
 
-/** The first line of a text. */
-export function line(text: string): string {
-  return text.trimStart().split("\n", 1)[0] ?? "";
+/** The first line of a text, or as much of it as a line has room for. */
+export function line(text: string, most = 240): string {
+  const first = text.trimStart().split("\n", 1)[0] ?? "";
+  return first.length > most ? `${first.slice(0, most)}…` : first;
 }
 
 export function plural(count: number, one: string, many = `${one}s`): string {

@@ -8,19 +8,21 @@ export interface Scale {
 
 /** A straight scale from a span of values to a span of pixels. */
 export function scale(low: number, high: number, from: number, to: number): Scale {
-  const factor = high === low ? 0 : (to - from) / (high - low);
-  return Object.assign((value: number) => from + (value - low) * factor, { low, high });
+  // By halves, so that a span of the largest numbers there are is one.
+  const span = high / 2 - low / 2;
+  return Object.assign((value: number) => from + (span === 0 ? 0 : ((value / 2 - low / 2) / span) * (to - from)), { low, high });
 }
 
 /** Round values within a span, about as many as asked for. */
 export function ticks(low: number, high: number, about: number): number[] {
   if (!(high > low)) return [low];
+  if (high - low === Infinity) return [low, high];
   const rough = (high - low) / Math.max(1, about);
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = power * ([1, 2, 5, 10].find((each) => each * power >= rough) ?? 10);
   const found: number[] = [];
-  for (let index = Math.ceil(low / step); index * step <= high + step * 1e-9; index += 1) found.push(Number((index * step).toPrecision(12)));
-  return found;
+  for (let index = Math.ceil(low / step); index * step <= high + step * 1e-9 && found.length < 100; index += 1) found.push(Number((index * step).toPrecision(12)));
+  return [...new Set(found)];
 }
 
 /** Tick labels with just as many decimals as tell them apart. */
@@ -39,5 +41,6 @@ export function quantile(sorted: readonly number[], share: number): number {
   const place = (sorted.length - 1) * share;
   const below = sorted[Math.floor(place)] ?? NaN;
   const above = sorted[Math.ceil(place)] ?? below;
-  return below + (above - below) * (place - Math.floor(place));
+  const part = place - Math.floor(place);
+  return below * (1 - part) + above * part;
 }

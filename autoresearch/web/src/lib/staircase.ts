@@ -36,7 +36,7 @@ export function reach(shown: readonly Attempt[], goal: Goal, noise: Noise | null
     high = Math.max(high, target);
   }
   const pad = Math.max(0.06 * (high - low), noise ? Math.min(2.2 * noise.sd, 0.2 * (high - low)) : 0) || Math.abs(high) * 0.02 || 0.5;
-  return [low - pad, high + pad];
+  return [Math.max(low - pad, -Number.MAX_VALUE), Math.min(high + pad, Number.MAX_VALUE)];
 }
 
 /** How much better than another a score is: positive when better. */
