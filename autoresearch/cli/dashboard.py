@@ -29,6 +29,8 @@ app = typer.Typer(rich_markup_mode=None)
 
 _HOST = "127.0.0.1"
 _PORT = 8091
+# A browser that holds its caller up has started by then.
+_PATIENCE = 10.0
 
 
 @command(app, "ui", "ui", "-C ~/char-lm ui", "ui --no-open --port 9000")
@@ -58,7 +60,7 @@ def ui(
         actor = present_actor(workspace.settings)
     if server is not None:
         url = f"{server.url}/?{urlencode({'project': project})}"
-        _show(url, opens=opens)
+        _show(url, opens=opens, patience=_PATIENCE)
         return Answer(document={"url": url, "served": False}, ids=[url])
     return _serve(home, project, actor, port, opens=opens)
 
@@ -94,11 +96,18 @@ def _listening(port: int | None) -> socket.socket:
         return listen(_HOST, 0)
 
 
-def _show(url: str, *, opens: bool) -> None:
+def _show(url: str, *, opens: bool, patience: float = 0.0) -> None:
     _say(f"The dashboard is at {url}")
     if opens:
         # A browser may hold its caller up, and there may be none.
-        threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
+        opening = threading.Thread(target=_open, args=(url,), daemon=True)
+        opening.start()
+        opening.join(patience)
+
+
+def _open(url: str) -> None:
+    if not webbrowser.open(url):
+        _say("No browser could be started on this machine: open the link above yourself.")
 
 
 def _say(sentence: str) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-__all__ = ["AXE", "browser"]
+__all__ = ["AXE", "browser", "program"]
 
 _FOLDER = Path(sys.prefix) / "npm" / "browser"
 AXE = _FOLDER / "node_modules" / "axe-core" / "axe.min.js"
@@ -40,7 +40,8 @@ def _unpacked() -> Path:
     return made / "chromium"
 
 
-def _program() -> str:
+def program() -> str:
+    """Where its executable is."""
     if (_FOLDER / ".ready").is_file():
         return str(_unpacked())
     found = next((path for name in _INSTALLED if (path := shutil.which(name))), None)
@@ -60,7 +61,7 @@ def browser() -> Iterator[Browser]:
     }
     options = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
     with sync_playwright() as playwright:
-        made = playwright.chromium.launch(executable_path=_program(), args=options, env=environment)
+        made = playwright.chromium.launch(executable_path=program(), args=options, env=environment)
         try:
             yield made
         finally:
