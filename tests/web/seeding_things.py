@@ -5,10 +5,11 @@ from __future__ import annotations
 from autoresearch.ledger.base import Ledger
 from autoresearch.records.artifact import VersionRequest
 from autoresearch.records.ids import new_id
+from autoresearch.records.run import RunRequest
 from autoresearch.records.tree import Tree, TreeEntry
-from tests.web.seeding import HOSTILE, PROJECT, Seeded
+from tests.web.seeding import HOSTILE, PROJECT, Seeded, recorded
 
-__all__ = ["CONTENT", "things"]
+__all__ = ["CONTENT", "descent", "things"]
 
 CONTENT = b"weights of version %d\n"
 
@@ -25,6 +26,17 @@ def things(ledger: Ledger, seeds: Seeded) -> None:
             metadata={"epochs": index, "note": HOSTILE},
         )
     _logged(ledger, "eval-table", 9, description=f"Of {HOSTILE}")
+
+
+def descent(ledger: Ledger, seeds: Seeded) -> tuple[int, int]:
+    """Two experiments that used a version of the model, of which one made a smaller one; answers the number of that one and of its run."""
+    _logged(ledger, "corpus", 4)
+    uses = ("model:v4", "corpus:v1")
+    made = recorded(ledger, seeds.session, f"Distil it {HOSTILE}", uses=uses)
+    recorded(ledger, seeds.session, "Prune it", uses=("model:v4",))
+    _logged(ledger, "small", 5, produced_by=made.id)
+    given = {"id": new_id(), "project": PROJECT, "name": "distil", "experiment_id": made.id}
+    return made.number, ledger.runs.create(RunRequest.make(**given)).number
 
 
 def _logged(ledger: Ledger, artifact: str, index: int, **values: object) -> None:
