@@ -133,8 +133,6 @@ export function smoothed(values: Float64Array, weight: number): Float64Array {
   return found;
 }
 
-type Column = (number | null | undefined)[];
-
 /** Every place that one of several lines has, once. */
 export function union(all: readonly Points[]): Float64Array {
   const total = all.reduce((sum, { x }) => sum + x.length, 0);
@@ -150,43 +148,23 @@ export function union(all: readonly Points[]): Float64Array {
   return every.slice(0, size);
 }
 
-/** Columns over one axis that all lines share: undefined where a line has no point there, null where its value is not drawn. */
-export function aligned(all: readonly Points[], positive: boolean): [Float64Array, ...Column[]] {
-  const axis = union(all);
-  const size = axis.length;
-  const columns = all.map(({ x, y }) => {
-    const column: Column = new Array<undefined>(size).fill(undefined);
-    let place = 0;
-    for (let index = 0; index < x.length; index += 1) {
-      while (axis[place]! < x[index]!) place += 1;
-      const value = y[index]!;
-      column[place] = Number.isNaN(value) || (positive && value <= 0) ? null : value;
-    }
-    return column;
-  });
-  return [axis, ...columns];
-}
-
 /** The span of values to show between two places; with ``clip`` the outermost two in a hundred do not widen it. */
 export function reach(all: readonly Points[], from: number, to: number, clip: boolean, positive: boolean): [number, number] {
   const found: number[] = [];
+  let [low, high] = [Infinity, -Infinity];
   for (const { x, y } of all) {
     for (let index = nearest(x, from); index < x.length && x[index]! <= to; index += 1) {
       const value = y[index]!;
-      if (x[index]! >= from && !Number.isNaN(value) && (!positive || value > 0)) found.push(value);
-    }
-  }
-  if (!found.length) return positive ? [0.1, 1] : [0, 1];
-  let low = Infinity;
-  let high = -Infinity;
-  if (clip && found.length > 20) {
-    const sorted = Float64Array.from(found).sort() as unknown as number[];
-    [low, high] = [quantile(sorted, 0.02), quantile(sorted, 0.98)];
-  } else {
-    for (const value of found) {
+      if (x[index]! < from || Number.isNaN(value) || (positive && value <= 0)) continue;
+      if (clip) found.push(value);
       if (value < low) low = value;
       if (value > high) high = value;
     }
+  }
+  if (low > high) return positive ? [0.1, 1] : [0, 1];
+  if (found.length > 20) {
+    const sorted = Float64Array.from(found).sort() as unknown as number[];
+    [low, high] = [quantile(sorted, 0.02), quantile(sorted, 0.98)];
   }
   if (positive) return [low / 1.08, high * 1.08];
   const pad = 0.05 * (high - low) || Math.abs(high) * 0.05 || 0.5;

@@ -1,41 +1,47 @@
 // A chart as a file of its own: what the canvas shows, as SVG.
 
 import type uPlot from "uplot";
+import type { Bundle } from "./bands";
+import type { Points } from "./curves";
+import { scaled, shade, trace, type Pen } from "./tracing";
 
 export interface Drawn {
   name: string;
   colour: string;
-  /** Its column, and those of the edges of its band. */
-  column: number;
-  band: [number, number] | null;
+  points: Points | Bundle;
 }
-
-type Column = ArrayLike<number | null | undefined>;
 
 // What an XML file cannot hold is named as lost; the rest is text.
 const safe = (text: string) => text.replace(/[\0-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]/g, "\ufffd").replace(/[<>&"']/g, (sign) => `&#${sign.charCodeAt(0)};`);
 const near = (value: number) => Number(value.toFixed(1));
 
+class Written implements Pen {
+  text = "";
+  moveTo(x: number, y: number) {
+    this.text += `M${near(x)} ${near(y)}`;
+  }
+  lineTo(x: number, y: number) {
+    this.text += `L${near(x)} ${near(y)}`;
+  }
+  closePath() {
+    this.text += "Z";
+  }
+  dot(x: number, y: number) {
+    this.text += `M${near(x - 3)} ${near(y)}a3 3 0 1 0 6 0a3 3 0 1 0-6 0`;
+  }
+}
+
 /** The chart with its title above and what its colours mean below. */
 export function drawing(plot: uPlot, title: string, drawn: readonly Drawn[], colours: { text: string; grid: string; ground: string }): Blob {
   const dots = devicePixelRatio;
   const [left, top, width, height] = [plot.bbox.left / dots, plot.bbox.top / dots + 26, plot.bbox.width / dots, plot.bbox.height / dots];
-  const x = (value: number) => near(left + plot.valToPos(value, "x"));
-  const y = (value: number) => near(top + plot.valToPos(value, "y"));
-  const places = plot.data[0];
-
-  /** Unbroken parts of a column, as the points of each. */
-  const parts = (column: Column) => {
-    const found: [number, number][][] = [[]];
-    for (let index = 0; index < places.length; index += 1) {
-      const value = column[index];
-      if (value === null) found.push([]);
-      else if (value !== undefined) found.at(-1)!.push([x(places[index]!), y(value)]);
-    }
-    return found.filter((part) => part.length);
+  const [wide, high] = [scaled(plot, "x", left, width), scaled(plot, "y", top + height, -height)];
+  const [x, y] = [(value: number) => near(wide(value)), (value: number) => near(high(value))];
+  const path = (draw: (pen: Pen) => void) => {
+    const pen = new Written();
+    draw(pen);
+    return pen.text;
   };
-  const path = (points: [number, number][]) => `M${points.map((point) => point.join(" ")).join("L")}`;
-  const of = (column: number) => parts(plot.data[column] as Column);
 
   const [across, up] = plot.axes as unknown as { _splits: number[]; _values: (string | null)[] }[];
   const labels = ({ _values }: { _values: (string | null)[] }, index: number) => safe(String(_values[index] ?? ""));
@@ -44,9 +50,11 @@ export function drawing(plot: uPlot, title: string, drawn: readonly Drawn[], col
     ...across!._splits.map((value, index) => `<text x="${x(value)}" y="${near(top + height + 16)}" text-anchor="middle">${labels(across!, index)}</text>`),
     ...up!._splits.map((value, index) => `<text x="${near(left - 6)}" y="${y(value) + 4}" text-anchor="end">${labels(up!, index)}</text>`),
   ];
-  const lines = drawn.map(({ colour, column, band }) => {
-    const edges = band ? of(band[0]).map((part, index) => `<path fill="${colour}" fill-opacity="0.16" d="${path([...part, ...(of(band[1])[index] ?? []).toReversed()])}Z"/>`) : [];
-    return [...edges, ...of(column).map((part) => (part.length > 1 ? `<path fill="none" stroke="${colour}" stroke-width="1.6" stroke-linejoin="round" d="${path(part)}"/>` : `<circle cx="${part[0]![0]}" cy="${part[0]![1]}" r="3" fill="${colour}"/>`))].join("");
+  const { min, max } = plot.scales["x"]!;
+  const lines = drawn.map(({ colour, points }) => {
+    const line = `<path fill="none" stroke="${colour}" stroke-width="1.6" stroke-linejoin="round" d="${path((pen) => trace(pen, points, wide, high, [min!, max!]))}"/>`;
+    const band = "low" in points ? path((pen) => shade(pen, points, wide, high)) : "";
+    return band ? `<path fill="${colour}" fill-opacity="0.16" d="${band}"/>${line}` : line;
   });
   const below = top + height + 40;
   const key = drawn.map(({ name, colour }, index) => `<rect x="12" y="${near(below + 18 * index - 9)}" width="10" height="10" rx="2" fill="${colour}"/><text x="28" y="${near(below + 18 * index)}">${safe(name)}</text>`);
