@@ -4,7 +4,8 @@ import * as api from "../api/generated";
 import { Refusal } from "../api/asking";
 import { changes, type News } from "../api/changes.svelte";
 
-const PAGE = 500;
+// A screenful is there at once, also over a slow connection.
+const [FIRST, PAGE] = [60, 1000];
 const QUIET = 150;
 const MANY = 20;
 
@@ -50,7 +51,7 @@ class Experiments {
     try {
       let cursor: string | null = null;
       do {
-        const page: api.PageExperiment = await api.listExperiments({ project, newest_first: true, limit: PAGE, cursor });
+        const page: api.PageExperiment = await api.listExperiments({ project, newest_first: true, limit: this.#known.size ? PAGE : FIRST, cursor });
         if (round !== this.#round) return;
         this.#take(page.items);
         cursor = page.next_cursor ?? null;
