@@ -12,6 +12,20 @@ const licences = {
   },
 };
 
+// The page is made in the browser and never taken over from markup of a server: Svelte's part for that falls away, with every call of it.
+const fresh = {
+  name: "fresh",
+  apply: "build",
+  load(id) {
+    if (!id.endsWith("/svelte/src/internal/client/dom/hydration.js")) return null;
+    const names = [...readFileSync(id, "utf8").matchAll(/^export (let|function) (\w+)/gm)];
+    return names.map(([, kind, name]) => (kind === "let" ? `export const ${name} = false;` : `export function ${name}() {}`)).join("\n");
+  },
+  transform(code, id) {
+    return id.endsWith(".svelte") ? { code: code.replace(/^\s*\$\.(reset|next)\(\w*\);$/gm, ""), map: null } : null;
+  },
+};
+
 // Pages that lead to one another are one file with all that only they need: many small files weigh a tenth more, packed.
 const FILES = {
   charts: ["parts/Charts", "parts/Measured"],
@@ -42,10 +56,10 @@ function file(id, context) {
 }
 
 export default defineConfig({
-  plugins: [svelte({ compilerOptions: { runes: true, discloseVersion: false, cssHash: ({ hash, filename }) => `s${hash(filename).slice(0, 4)}` } }), licences],
+  plugins: [svelte({ compilerOptions: { runes: true, discloseVersion: false, cssHash: ({ hash, filename }) => `s${hash(filename).slice(0, 4)}` } }), fresh, licences],
   build: {
     outDir: "../_ui", emptyOutDir: true, target: "es2022", assetsInlineLimit: 0, cssCodeSplit: false, modulePreload: { polyfill: false },
-    rolldownOptions: { output: { codeSplitting: { includeDependenciesRecursively: false, groups: [{ debugName: "pages", name: file }] } } },
+    rolldownOptions: { optimization: { inlineConst: { mode: "all" } }, output: { codeSplitting: { includeDependenciesRecursively: false, groups: [{ debugName: "pages", name: file }] } } },
   },
   // `npm run dev` beside an `autoresearch ui --port 8091`: open its link here.
   server: { proxy: { "/v1": "http://127.0.0.1:8091" } },
