@@ -42,5 +42,6 @@ def site(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         seeding_runs.runs(served.home)
         seeding_segments.moved(ledger, served.home)
         seeding_segments.edges(ledger)
+        seeding_runs.media(served.home)
         state.door = Door(Actor(kind="human", name="ada"))
         yield Site(chromium, served, ledger, seeds, campaign)

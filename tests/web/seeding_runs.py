@@ -7,16 +7,20 @@ import math
 import random
 from pathlib import Path
 
+import numpy as np
+
 import autoresearch as ar
 from autoresearch.ledger.local.ledger import LocalLedger
 from autoresearch.records.ids import new_id
 from autoresearch.records.run import Run, RunRequest
+from autoresearch.track.media import Encoded, Media
 from tests.web.seeding import HOSTILE, PROJECT
 
-__all__ = ["MEANS", "STEPS", "going_on", "means", "runs"]
+__all__ = ["MEANS", "MEDIA", "STEPS", "going_on", "means", "media", "runs"]
 
 STEPS = 400
 MEANS = "means"
+MEDIA = "media"
 
 
 def runs(home: Path, count: int = 5) -> None:
@@ -86,3 +90,64 @@ def means(home: Path) -> None:
         with _begun(home, f"run-{index}", {"lr": rate}, MEANS, tags=tags) as run:
             for step, value in points.items():
                 run.log({"loss": value}, step=step)
+
+
+class Odd(Media):
+    """Something that says of itself whatever it likes."""
+
+    __slots__ = ("_encoded",)
+
+    def __init__(self, kind: str, media_type: str, data: bytes, **meta: object) -> None:
+        self._encoded = Encoded(kind, media_type, data, {"size": len(data), **meta})
+
+    def _encode(self) -> Encoded:
+        return self._encoded
+
+
+_SCRIPTS = (
+    b'<svg xmlns="http://www.w3.org/2000/svg" onload="window.struck=1"><script>window.struck=1</script></svg>'
+)
+_PAGE = b"<!doctype html><script>window.struck=1;parent.struck=1</script>"
+
+
+def media(home: Path) -> None:
+    """A run with pictures, tables, histograms, texts and files, and with things that are none of what they say."""
+    made = random.Random(1)
+    page = home / "page.html"
+    page.write_bytes(_PAGE)
+    with _begun(home, "samples", {"lr": 0.1}, MEDIA) as run:
+        for step in (0, 100, 200):
+            picture = [[[x * 2, y * 3, step] for x in range(96)] for y in range(64)]
+            rows = [
+                [f"sample {index}", made.random(), HOSTILE if index == 1 else "ok"] for index in range(150)
+            ]
+            run.log(
+                {
+                    "samples/grid": ar.Image(np.array(picture, "uint8"), f"At step {step}. {HOSTILE}"),
+                    "eval/table": ar.Table(["text", "score", HOSTILE[:40]], rows),
+                    "weights": ar.Histogram([made.gauss(step / 100, 1) for _ in range(2000)], bins=32),
+                    "sample/text": f"Once upon a time at {step}: {HOSTILE}",
+                    "console/stdout": f"step {step}",
+                },
+                step=step,
+            )
+        run.log({"late": ar.Image(np.zeros((8, 8), "uint8"))}, step=200)
+        run.log({"checkpoint": ar.File(page, name="<b>page</b>.html")}, step=200)
+        run.log(
+            {
+                "odd/svg": Odd("image", "image/svg+xml", _SCRIPTS),
+                "odd/page": Odd("image", "text/html", _PAGE, caption=HOSTILE),
+                "odd/picture": Odd("image", "image/png", _SCRIPTS),
+                "odd/table": Odd("table", "application/json", _PAGE),
+                "odd/histogram": Odd("histogram", "application/json", b'{"edges": [0], "counts": {}}'),
+            },
+            step=200,
+        )
+
+
+def goes_on(home: Path, run_id: str, values: dict[str, object]) -> None:
+    """Another process of a run logs something, and ends."""
+    with ar.init(
+        PROJECT, id=run_id, home=home, system_metrics=False, capture_console=False, capture_code=False
+    ) as run:
+        run.log(values)

@@ -23,6 +23,8 @@ PAGES = {
     "runs-charts": ("/?project=char-lm&page=runs&view=charts&clip=1&mark=3", "train/loss"),
     "runs-groups": ("/?project=char-lm&page=runs&view=charts&by=config.model.width&clip=1", "train/loss"),
     "run": ("/?project=char-lm&page=run&id=2", "train/loss"),
+    "run-media": ("/?project=media&page=run&id=1", "samples/grid"),
+    "runs-both": ("/?project=char-lm&page=runs&view=both&pick=2,3", "train/loss"),
     "run-failed": ("/?project=char-lm&page=run&id=6", "How it ended"),
     "comparison": ("/?project=char-lm&page=comparison&runs=1,2,4", "train/loss"),
     "artifacts": ("/?project=char-lm&page=artifacts&name=model", "model v4"),

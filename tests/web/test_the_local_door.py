@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
+import autoresearch as ar
 from autoresearch.ledger.local.ledger import LocalLedger
 from autoresearch.records.experiment import Actor
 from autoresearch.server.door import Door
@@ -54,6 +55,19 @@ def test_its_key_acts_as_the_person_who_started_it_in_the_store_of_this_machine(
     with LocalLedger.open(served.home) as ledger:
         seeding.opened(ledger, "mine", "by-hand")
     assert [one["name"] for one in http.get("/v1/projects").json()["items"]] == ["by-hand"]
+
+
+def test_what_a_script_logs_beside_it_is_kept_though_the_page_reads_of_it_first(
+    served: Served, links: list[str]
+) -> None:
+    http = served.http(_exchange(served, links[0]).json()["key"])
+    options = {"system_metrics": False, "capture_console": False, "capture_code": False}
+    with ar.init("lab", "pictures", home=served.home, **options) as run:  # type: ignore[arg-type]
+        run.log({"weights": ar.Histogram([1, 2, 2])})
+    (found,) = http.get("/v1/projects/lab/runs").json()["items"]
+    (media,) = http.get(f"/v1/runs/{found['id']}/media").json()["items"]
+    assert found["notices"] == []
+    assert http.get(f"/v1/blobs/{media['digest']}").json()["counts"][-1] == 2
 
 
 @pytest.mark.parametrize("said", ["", "x", "arb_" + "a" * 60, "ü"])

@@ -2,7 +2,8 @@
 
 import type { Run } from "../api/generated";
 import { labelled, union, type Line, type Points } from "./curves";
-import { flat, MARKS, shown } from "./runs";
+import { MARKS } from "./marks";
+import { flat, shown } from "./runs";
 
 /** One thing that is drawn: the line of a run, or the mean of several. */
 export interface Stroke {

@@ -3,9 +3,6 @@
 import type { Run } from "../api/generated";
 import { score } from "./format";
 
-/** Tags by which a run is kept in sight, and out of it. */
-export const MARKS = ["starred", "archived"];
-
 /** Settings of a run by dotted name. */
 export function flat(config: Record<string, unknown>, prefix = ""): Map<string, unknown> {
   const found = new Map<string, unknown>();
