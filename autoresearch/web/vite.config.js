@@ -26,6 +26,18 @@ const fresh = {
   },
 };
 
+// uPlot offers ways to draw a line, and a few tools: charts draw theirs themselves, and what nothing uses need not be loaded.
+const OFFERED = /^\s*(?:uPlot\.(?:join|addGap|clipGaps|orient|rangeAsinh|rangeLog|assign) *= \w+|\(paths\.\w+ *= \w+\));$/gm;
+const DRAWN = /^const (linearPath|pointsPath) = \w+\(\) ;$/gm;
+const pruned = {
+  name: "pruned",
+  transform(code, id) {
+    if (!id.endsWith("uPlot.esm.js")) return null;
+    if (code.match(OFFERED)?.length !== 11 || code.match(DRAWN)?.length !== 2) throw new Error("uPlot offers other things now");
+    return { code: code.replace(OFFERED, "").replace(DRAWN, "const $1 = null;").replace(/^\t\tpoints,$/m, ""), map: null };
+  },
+};
+
 // Pages that lead to one another are one file with all that only they need: many small files weigh a tenth more, packed.
 const FILES = {
   charts: ["parts/Charts", "parts/Measured"],
@@ -56,7 +68,7 @@ function file(id, context) {
 }
 
 export default defineConfig({
-  plugins: [svelte({ compilerOptions: { runes: true, discloseVersion: false, cssHash: ({ hash, filename }) => `s${hash(filename).slice(0, 4)}` } }), fresh, licences],
+  plugins: [svelte({ compilerOptions: { runes: true, discloseVersion: false, cssHash: ({ hash, filename }) => `s${hash(filename).slice(0, 4)}` } }), fresh, pruned, licences],
   build: {
     outDir: "../_ui", emptyOutDir: true, target: "es2022", assetsInlineLimit: 0, cssCodeSplit: false, modulePreload: { polyfill: false },
     rolldownOptions: { optimization: { inlineConst: { mode: "all" } }, output: { codeSplitting: { includeDependenciesRecursively: false, groups: [{ debugName: "pages", name: file }] } } },
