@@ -8,20 +8,19 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
-import sqlalchemy as sa
 
 from autoresearch.ledger.local.ledger import LocalLedger
 from autoresearch.protocol.points_packing import MEDIA_TYPE, pack
 from autoresearch.records.ids import new_id
 from autoresearch.series.batch import Batch, Message
+from tests.full_disk import full
 from tests.ingest_process import ServerProcess
 from tests.network import HTML, Fault, Network, answers, lost_answer, lost_request, truncated, twice
 from tests.run_batches import START, rows
-from tests.serving import Served, in_process, listening
+from tests.serving import in_process, listening
 
 MSGPACK = {"Content-Type": MEDIA_TYPE}
 
@@ -185,25 +184,6 @@ def test_clients_whose_clocks_are_a_day_off_are_as_good_as_any(tmp_path: Path) -
         ledger = LocalLedger(served.state.database, served.state.objects)
         assert ledger.runs.run(run).state == "running"
         assert ledger.runs.receipt(run, verify=True).intact
-
-
-@contextmanager
-def full(served: Served) -> Iterator[None]:
-    """Within the block, the database may not grow."""
-    engine = served.state.database._engine
-    with served.state.database.read() as connection:
-        pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
-
-    def limit(connection: Any, _record: object) -> None:
-        connection.execute(f"PRAGMA max_page_count = {pages}").close()
-
-    engine.dispose()
-    sa.event.listen(engine, "connect", limit)
-    try:
-        yield
-    finally:
-        sa.event.remove(engine, "connect", limit)
-        engine.dispose()
 
 
 def test_a_full_disk_is_said_and_everything_stays_readable(tmp_path: Path) -> None:
