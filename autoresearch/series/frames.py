@@ -4,7 +4,7 @@ Layout, all little-endian::
 
     version u8 | layout u8 | 0 u16 | rows u32 | columns u32
     (end u32, crc32 u32) for each part | crc32 u32 of everything before it
-    parts: sequences, steps, times, then one for each column, or one for all columns of a few rows
+    parts: sequences, steps, times, then one for each column, or one for all columns of few rows or numbers
 
 A part begins with how it is packed: 0 bytes shuffled by position and compressed, 1 first number and stride.
 """
@@ -13,12 +13,13 @@ from __future__ import annotations
 
 import math
 import struct
+import sys
 import zlib
 from array import array
 
 from autoresearch.errors import Invalid
 from autoresearch.series.batch import Rows
-from autoresearch.series.squeezing import compress, damaged, decompress
+from autoresearch.series.squeezing import damaged, decompress, squash
 
 TYPE_CHECKING = False  # importing typing would cost more than this module
 if TYPE_CHECKING:
@@ -30,12 +31,16 @@ MOST_ROWS = 4096
 MOST_VALUES = 65536
 _FEW_ROWS = 32
 """Up to so many rows, columns are compressed together: alone they would be too short to gain from it."""
+_FEW_VALUES = 8192
+"""Up to so many numbers, too: one of the columns is hardly sooner read alone."""
 
 _HEAD = struct.Struct("<BBHII")
 _STRIDED = struct.Struct("<Bqq")
 _BLOCK, _COLUMNS = 0, 1
 _SHUFFLED, _STRIDE = b"\0", 1
 _HALF = 1 << 63
+_MANY = 1024
+"""Bytes from which on numpy is the faster one, where it is loaded already."""
 _lanes: dict[int, tuple[int, int]] = {}
 """For a number of rows: long integers with 1, and with the row's number, in every lane of 64 bits."""
 
@@ -78,12 +83,12 @@ def split(rows: Rows) -> Iterator[Rows]:
 
 def encode(rows: Rows) -> bytes:
     """One blob for rows of one key set; :class:`Frame` reads it."""
-    parts = [_whole(rows.sequences), _whole(rows.steps), _SHUFFLED + compress(_shuffle(rows.times))]
-    block = len(rows) <= _FEW_ROWS
+    parts = [_whole(rows.sequences), _whole(rows.steps), _packed(rows.times)]
+    block = len(rows) <= _FEW_ROWS or len(rows) * len(rows.names) <= _FEW_VALUES
     if block:
-        parts.append(_SHUFFLED + compress(_shuffle(b"".join(rows.values))))
+        parts.append(_packed(b"".join(rows.values)))
     else:
-        parts += [_SHUFFLED + compress(_shuffle(column)) for column in rows.values]
+        parts += [_packed(column) for column in rows.values]
     head = _HEAD.pack(1, _BLOCK if block else _COLUMNS, 0, len(rows), len(rows.names))
     directory: list[int] = []
     end = 0
@@ -175,6 +180,10 @@ def measure(column: bytes) -> tuple[int, int, float | None, float | None]:
 
 def bounds(steps: bytes) -> tuple[int, int]:
     """The least and the greatest of an int64 column, which is not empty."""
+    if len(steps) >= _MANY and "numpy" in sys.modules:
+        from autoresearch.series.lanes import bounds_of
+
+        return bounds_of(steps)
     numbers = memoryview(steps).cast("q")
     first, last = numbers[0], numbers[-1]
     if _stride(steps) is not None:
@@ -183,11 +192,24 @@ def bounds(steps: bytes) -> tuple[int, int]:
     return min(every), max(every)
 
 
+def _packed(raw: bytes) -> bytes:
+    """A column, its bytes by position and compressed."""
+    return _SHUFFLED + squash(_shuffle(raw))
+
+
 def _shuffle(raw: bytes) -> bytes:
+    if len(raw) >= _MANY and "numpy" in sys.modules:
+        from autoresearch.series.lanes import shuffled
+
+        return shuffled(raw)
     return b"".join([raw[place::8] for place in range(8)])
 
 
 def _unshuffle(raw: bytes, count: int) -> bytes:
+    if len(raw) >= _MANY and "numpy" in sys.modules:
+        from autoresearch.series.lanes import unshuffled
+
+        return unshuffled(raw, count)
     out = bytearray(8 * count)
     for place in range(8):
         out[place::8] = raw[place * count : (place + 1) * count]
@@ -198,7 +220,7 @@ def _whole(raw: bytes) -> bytes:
     """A column of 64-bit integers: as first and stride where it is a progression."""
     stride = _stride(raw)
     if stride is None:
-        return _SHUFFLED + compress(_shuffle(raw))
+        return _packed(raw)
     return _STRIDED.pack(_STRIDE, memoryview(raw).cast("q")[0], stride)
 
 
@@ -211,6 +233,10 @@ def _stride(raw: bytes) -> int | None:
     # The two ends are compared first: what is no progression seldom gets beyond that.
     if numbers[-1] - first != stride * (count - 1) or not -_HALF <= stride < _HALF:
         return None
+    if len(raw) >= _MANY and "numpy" in sys.modules:
+        from autoresearch.series.lanes import even
+
+        return stride if even(raw, stride) else None
     return stride if count < 3 or _progression(first, stride, count) == raw else None
 
 

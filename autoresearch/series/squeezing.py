@@ -14,7 +14,7 @@ TYPE_CHECKING = False  # importing typing would cost more than this module
 if TYPE_CHECKING:
     from typing import Any
 
-__all__ = ["checked", "compress", "damaged", "decompress", "sealed"]
+__all__ = ["checked", "compress", "damaged", "decompress", "sealed", "squash"]
 
 _HINT = "Run `autoresearch fsck` to see everything that is damaged."
 
@@ -26,6 +26,7 @@ class _Coder(threading.local):
         import zstandard
 
         self.compress = zstandard.ZstdCompressor(level=1).compress
+        self.hurry = zstandard.ZstdCompressor(level=-1).compress
         self.decompress = zstandard.ZstdDecompressor().decompress
         self.error: type[Exception] = zstandard.ZstdError
 
@@ -43,6 +44,11 @@ def _ready() -> _Coder:
 def compress(raw: bytes | bytearray | memoryview) -> bytes:
     """The bytes, smaller; made to be fast rather than small."""
     return _ready().compress(raw)
+
+
+def squash(raw: bytes | bytearray | memoryview) -> bytes:
+    """The bytes, smaller, in a quarter of the time and hardly larger: for what does not stay long."""
+    return _ready().hurry(raw)
 
 
 def decompress(packed: bytes | memoryview, size: int | None, where: str) -> bytes:

@@ -67,6 +67,7 @@ def make_app(state: State) -> FastAPI:
 
 def _raw_routes() -> Sequence[Sequence[BaseRoute]]:
     """Routes in the order in which they are tried."""
-    by_hand: list[Any] = [health, projects, experiments, blobs, files, ingest, events, comparing]
+    # What is called most comes first.
+    by_hand: list[Any] = [ingest, health, projects, experiments, blobs, files, events, comparing]
     by_hand += [agent, people, sdk, manual, page, faces]
     return [*(module.routes() for module in by_hand), table_routes()]

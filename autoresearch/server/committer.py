@@ -36,14 +36,19 @@ class _Item(NamedTuple):
     loop: asyncio.AbstractEventLoop
     future: asyncio.Future[Answer]
 
+    @property
+    def run(self) -> tuple[str, str]:
+        """Whose order is kept."""
+        return self.part.organization, self.part.batch.run
+
 
 class Committer:
     """Stores batches on threads of its own; made once for a server process.
 
     Args:
         store: Stores batches together and answers for each; see :func:`autoresearch.ledger.local.gathering.store_together`.
-        lanes: How many groups are stored at the same time. Batches of one run always share a lane and keep their order; a
-            database with a single writer has no use for more than one.
+        lanes: How many groups are stored at the same time. Batches of one run keep their order, as only one of the groups has
+            any of it; a database with a single writer has no use for more than one.
         most_bytes: Bytes that may wait.
         most_parts: Batches that may wait.
         stored: Called after every group with the organizations it was of and how many points were stored.
@@ -66,7 +71,7 @@ class Committer:
         self._bytes = 0
         self._parts = 0
         self._closing = False
-        self._lanes = [_Lane(self._settle, number) for number in range(lanes)]
+        self._lanes = _Lanes(self._settle, lanes)
 
     def submit(self, organization: str, batch: Batch) -> asyncio.Future[Answer]:
         """Have a batch stored; called on an event loop, which the answer comes to.
@@ -90,8 +95,7 @@ class Committer:
                 )
             self._bytes += item.size
             self._parts += 1
-            lane = self._lanes[hash((organization, batch.run)) % len(self._lanes)]
-            lane.put(item)
+            self._lanes.put(item)
         return item.future
 
     async def commit(self, organization: str, batches: Sequence[Batch]) -> list[Answer]:
@@ -124,8 +128,7 @@ class Committer:
         """Store what was taken in, then end the threads; what comes later is refused. Blocks until all of it is stored."""
         with self._lock:
             self._closing = True
-        for lane in self._lanes:
-            lane.close()
+        self._lanes.close()
 
     def _settle(self, items: Sequence[_Item]) -> None:
         """Store a group and hand out the answers."""
@@ -159,44 +162,66 @@ class Committer:
         return [answer for part in parts for answer in self._answers([part])]
 
 
-class _Lane:
-    """A queue and the thread that empties it, group by group."""
+class _Lanes:
+    """A queue, and the threads that empty it group by group; no two of them have batches of one run at the same time."""
 
     def __init__(self, settle: Callable[[Sequence[_Item]], None], number: int) -> None:
         self._settle = settle
         self._items: deque[_Item] = deque()
+        self._busy: set[tuple[str, str]] = set()
         self._ready = threading.Condition()
         self._closing = False
-        self._thread = threading.Thread(
-            target=self._work, name=f"autoresearch-committer-{number}", daemon=True
-        )
-        self._thread.start()
+        self._threads = [
+            threading.Thread(target=self._work, name=f"autoresearch-committer-{each}", daemon=True)
+            for each in range(number)
+        ]
+        for thread in self._threads:
+            thread.start()
 
     def put(self, item: _Item) -> None:
         with self._ready:
             self._items.append(item)
-            self._ready.notify()
+            if item.run not in self._busy:
+                self._ready.notify()
 
     def close(self) -> None:
         with self._ready:
             self._closing = True
-            self._ready.notify()
-        self._thread.join()
+            self._ready.notify_all()
+        for thread in self._threads:
+            thread.join()
 
     def _work(self) -> None:
         while group := self._group():
             self._settle(group)
+            with self._ready:
+                self._busy.difference_update(item.run for item in group)
+                self._ready.notify_all()
 
     def _group(self) -> list[_Item]:
         """What waits, up to a size that keeps a transaction short; nothing when the end has come."""
         with self._ready:
-            self._ready.wait_for(lambda: self._items or self._closing)
-            group: list[_Item] = []
-            size = 0
-            while self._items and len(group) < _GROUP_PARTS and size < _GROUP_BYTES:
-                group.append(self._items.popleft())
-                size += group[-1].size
+            while not (group := self._taken()):
+                if self._closing and not self._items:
+                    return []
+                self._ready.wait()
+            self._busy.update(item.run for item in group)
             return group
+
+    def _taken(self) -> list[_Item]:
+        """The oldest batches, but those of runs that a thread is at work on, taken out of the queue."""
+        group: list[_Item] = []
+        left: list[_Item] = []
+        size = 0
+        while self._items and len(group) < _GROUP_PARTS and size < _GROUP_BYTES:
+            item = self._items.popleft()
+            if item.run in self._busy:
+                left.append(item)
+            else:
+                group.append(item)
+                size += item.size
+        self._items.extendleft(reversed(left))
+        return group
 
 
 def _hand_out(pairs: Sequence[tuple[asyncio.Future[Answer], Answer]]) -> None:

@@ -17,8 +17,9 @@ from typing import Any
 
 import psycopg
 import sqlalchemy as sa
+from psycopg import pq
 from psycopg.adapt import AdaptersMap, Loader
-from psycopg.types.numeric import Int8BinaryDumper
+from psycopg.types.numeric import Int8BinaryDumper, NumericBinaryLoader
 from sqlalchemy.dialects.postgresql import TSVECTOR
 
 from autoresearch.store.dialects import Found
@@ -69,9 +70,11 @@ _ROWS_AT_ONCE = 64
 class _NumberLoader(Loader):
     """Sums of whole numbers are of no fixed size in PostgreSQL; here they fit."""
 
+    format = pq.Format.BINARY
+
     def load(self, data: Any) -> int | float:
-        text = bytes(data).decode()
-        return float(text) if "." in text or "N" in text else int(text)
+        number = NumericBinaryLoader(self.oid).load(data)
+        return int(number) if number.is_finite() and number.as_tuple().exponent == 0 else float(number)
 
 
 _ADAPTERS = AdaptersMap(psycopg.adapters)
@@ -82,20 +85,21 @@ _names = count()
 
 
 @lru_cache(maxsize=1024)
-def _marked(text: str) -> str:
-    """A statement with PostgreSQL's mark for each parameter."""
-    return text.replace("%", "%%").replace("?", "%s")
+def _marked(text: str) -> bytes:
+    """A statement with PostgreSQL's mark for each parameter; the driver would look for marks of its own at every call."""
+    first, *others = text.split("?")
+    return (first + "".join(f"${place}{part}" for place, part in enumerate(others, 1))).encode()
 
 
 @lru_cache(maxsize=1024)
-def _repeated(text: str, rows: int) -> str:
+def _repeated(text: str, rows: int) -> bytes:
     """An INSERT of one row as one of many."""
     head, word, rest = text.rpartition("VALUES ")
     marks, conflict, more = rest.partition(" ON CONFLICT")
     return _marked(head + word + ", ".join([marks] * rows) + conflict + more)
 
 
-class _Cursor(psycopg.Cursor[tuple[Any, ...]]):
+class _Cursor(psycopg.RawCursor[tuple[Any, ...]]):
     """A cursor that takes ``?``; every row of an answer is held."""
 
     @property
@@ -118,7 +122,7 @@ class _Cursor(psycopg.Cursor[tuple[Any, ...]]):
             super().execute(_repeated(query, len(part)), [value for row in part for value in row], **options)
 
 
-class _Scroll(psycopg.ServerCursor[tuple[Any, ...]]):
+class _Scroll(psycopg.RawServerCursor[tuple[Any, ...]]):
     """A cursor that takes ``?`` and fetches a few rows at a time."""
 
     @property
@@ -148,11 +152,14 @@ class Plain:
 
     def cursor(self) -> psycopg.Cursor[tuple[Any, ...]]:
         """A cursor whose answers are held whole."""
-        return _Cursor(self.connection)
+        made = _Cursor(self.connection)
+        made.format = pq.Format.BINARY  # as text, bytes would take twice the room
+        return made
 
-    def scroll(self) -> psycopg.ServerCursor[tuple[Any, ...]]:
+    def scroll(self) -> psycopg.RawServerCursor[tuple[Any, ...]]:
         """A cursor whose rows come in parts, for what need not fit into memory."""
         made = _Scroll(self.connection, f"rows_{next(_names)}")
+        made.format = pq.Format.BINARY
         made.itersize = 32
         return made
 

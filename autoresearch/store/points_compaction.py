@@ -8,7 +8,7 @@ logged.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,7 +24,7 @@ from autoresearch.store.points_parts import Part, Tail, components, frame_parts,
 from autoresearch.store.points_sections import Head, Section, pieces, sections
 from autoresearch.store.points_sql import Sql
 
-__all__ = ["absorb", "compact", "heads", "summary_row"]
+__all__ = ["absorb", "compact", "heads", "lengths_of", "summary_row"]
 
 
 _MOST_POINTS = 1 << 22
@@ -34,6 +34,9 @@ _FAR_TAIL = 4 * CHUNK
 _RATIO, _RATIO_OF_MANY = 4, 32
 """Points made anew for each point of the tail: usually, and when there are so many frames that reading them is slow."""
 _SERIES_AT_ONCE = 64
+_MADE_AT_ONCE = 256
+_MOVED_AT_ONCE = 1 << 17
+"""Points that one transaction takes into chunks, before it leaves what can wait to the next: others wait for its end."""
 
 _HEADS = (
     "SELECT c.series, c.first_step, c.last_step, c.axis, c.n FROM (SELECT s.organization, s.run_id, s.id,"
@@ -48,6 +51,33 @@ _HEADS = (
 )
 
 _Group = tuple[Rows, tuple[int, ...]]
+
+
+class _Made(NamedTuple):
+    """Rows of new chunks that are stored together."""
+
+    axes: list[tuple[Any, ...]]
+    chunks: list[tuple[Any, ...]]
+    summaries: list[tuple[Any, ...]]
+
+    def store(self, sql: Sql) -> None:
+        """Store them, and begin anew."""
+        sql.many(
+            "INSERT INTO axes (organization, run_id, id, n, uses, blob) VALUES (?, ?, ?, ?, ?, ?)", self.axes
+        )
+        sql.many(
+            "INSERT INTO chunks (organization, run_id, series, first_step, last_step, axis, n, blob)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            self.chunks,
+        )
+        sql.many(
+            "INSERT INTO summaries (organization, run_id, series, first_step, last_step, n, nans, infinities, min, max,"
+            " min_step, max_step, min_time, max_time, mean, first, last, first_time, last_time, least_time, most_time, pyramid)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            self.summaries,
+        )
+        for rows in self:
+            rows.clear()
 
 
 class _Layout(NamedTuple):
@@ -78,31 +108,39 @@ class _Length(NamedTuple):
     number: int = 0
     batch: int = 0
 
+    def is_long(self, more: Sequence[_Group], most: int, *, busy: bool) -> bool:
+        """Whether the tail is to be taken into chunks when more rows come; where much was done just now, at twice the length."""
+        times = 2 if busy else 1
+        rows = self.rows + sum(len(rows) for rows, _ in more)
+        return rows >= times * most or self.frames + len(more) >= times * _MOST_FRAMES
 
-def absorb(sql: Sql, groups: Sequence[tuple[str, list[_Group]]]) -> list[tuple[str, int, int, list[_Group]]]:
+
+def absorb(
+    sql: Sql, groups: Sequence[tuple[str, list[_Group]]], lengths: Iterable[tuple[Any, ...]]
+) -> list[tuple[str, int, int, list[_Group]]]:
     """Take rows that have just arrived into chunks where that pays.
 
     Args:
         sql: Inside a write transaction.
         groups: The rows of each batch, with its run.
+        lengths: Answer of :func:`lengths_of` for these runs.
 
     Returns:
         The others, which become frames; see :func:`autoresearch.store.points_intake.add_frames`.
     """
-    tails = _lengths(sql, [run for run, _ in groups])
+    tails = {row[0]: _Length(*row[1:]) for row in lengths}
     left: list[tuple[str, int, int, list[_Group]]] = []
+    moved = 0
     for run, own in groups:
         tail = tails.get(run, _Length())
         kept = own
-        if (
-            tail.rows + sum(len(rows) for rows, _ in own) >= (_FAR_TAIL if sql.far else CHUNK)
-            or tail.frames + len(own) >= _MOST_FRAMES
-        ):
+        if tail.is_long(own, _FAR_TAIL if sql.far else CHUNK, busy=moved >= _MOVED_AT_ONCE):
             add_frames(sql, left)
             left.clear()
-            kept = _absorbed(sql, run, own, tail.batch + 1)
+            kept, points = _absorbed(sql, run, own, tail.batch + 1)
+            moved += points
             if len(kept) < len(own):
-                tail = _lengths(sql, [run]).get(run, _Length())
+                tail = next((_Length(*row[1:]) for row in lengths_of(sql, [run])), _Length())
         left.append((run, tail.batch + 1, tail.number, kept))
         parts = [len(part) for rows, _ in kept for part in split(rows)]
         tails[run] = _Length(
@@ -111,16 +149,21 @@ def absorb(sql: Sql, groups: Sequence[tuple[str, list[_Group]]]) -> list[tuple[s
     return left
 
 
-def _lengths(sql: Sql, runs: Sequence[str]) -> dict[str, _Length]:
+def lengths_of(sql: Sql, runs: Iterable[str]) -> Iterator[tuple[Any, ...]]:
+    """How long the live tails of some runs are, for those that have one; asked for at once, read later."""
     text = (
         "SELECT run_id, count(*), sum(n), max(number), max(batch) FROM frames"
         " WHERE organization = ? AND run_id IN ({}) GROUP BY run_id"
     )
-    return {row[0]: _Length(*row[1:]) for row in sql.listed(text, among=list(dict.fromkeys(runs)))}
+    return sql.asked(text, among=list(dict.fromkeys(runs)))
 
 
-def _absorbed(sql: Sql, run: str, groups: list[_Group], batch: int) -> list[_Group]:
-    """Take the rows of one batch, with the tail they belong to, into chunks where that pays; answers the others."""
+def _absorbed(sql: Sql, run: str, groups: list[_Group], batch: int) -> tuple[list[_Group], int]:
+    """Take the rows of one batch, with the tail they belong to, into chunks where that pays.
+
+    Answers the others, and how many points were moved.
+    """
+    moved = 0
     arrived = [Part.arrived(rows, ids, batch) for rows, ids in groups]
     taken: set[int] = set()
     for heap in components([*frame_parts(sql, run), *arrived]):
@@ -132,7 +175,8 @@ def _absorbed(sql: Sql, run: str, groups: list[_Group], batch: int) -> list[_Gro
         ):
             _take(sql, run, heap)
             taken |= new
-    return [group for group, part in zip(groups, arrived, strict=True) if id(part) not in taken]
+            moved += sum(part.points for part in heap)
+    return [group for group, part in zip(groups, arrived, strict=True) if id(part) not in taken], moved
 
 
 def heads(sql: Sql, run: str, series: Sequence[int], least: int, most: int) -> dict[int, tuple[Head, ...]]:
@@ -249,6 +293,7 @@ class _Writer:
         self.plan = plan
         self.old: dict[int, tuple[Whole, Whole]] = {}
         self.new: dict[tuple[int, int], int] = {}
+        self.made = _Made([], [], [])
         greatest = sql.rows(
             "SELECT coalesce(max(id), 0) FROM axes WHERE organization = ? AND run_id = ?", run
         )
@@ -259,6 +304,7 @@ class _Writer:
         duplicates = tail.duplicates
         for place, section in enumerate(self.plan):
             duplicates += self._section(place, section, tail, ids)
+        self.made.store(self.sql)
         if duplicates:
             self.sql.update(
                 "UPDATE series SET duplicates = duplicates + ? WHERE run_id = ? AND id = ? AND organization = ?",
@@ -329,27 +375,13 @@ class _Writer:
         if place not in self.new:
             self.new[place] = self.next_axis
             self.next_axis += 1
-            self.sql.run(
-                "INSERT INTO axes (organization, run_id, id, n, uses, blob) VALUES (?, ?, ?, ?, ?, ?)",
-                *(self.run, self.new[place], len(steps), len(self.layout.ids), encode_axis(steps, times)),
-            )
+            blob = encode_axis(steps, times)
+            self.made.axes.append((self.run, self.new[place], len(steps), len(self.layout.ids), blob))
         ends = int(steps[0]), int(steps[-1])
         count, axis = len(steps), self.new[place]
-        self.sql.many(
-            "INSERT INTO chunks (organization, run_id, series, first_step, last_step, axis, n, blob)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            [
-                (self.run, series, *ends, axis, count, blob)
-                for series, blob in zip(ids, encode_values(values), strict=True)
-            ],
-        )
-        found = summarize(steps, times, values)
-        self.sql.many(
-            "INSERT INTO summaries (organization, run_id, series, first_step, last_step, n, nans, infinities, min, max,"
-            " min_step, max_step, min_time, max_time, mean, first, last, first_time, last_time, least_time, most_time, pyramid)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            [
-                summary_row(self.run, series, ends, count, each)
-                for series, each in zip(ids, found, strict=True)
-            ],
-        )
+        blobs = zip(ids, encode_values(values), strict=True)
+        self.made.chunks.extend((self.run, series, *ends, axis, count, blob) for series, blob in blobs)
+        found = zip(ids, summarize(steps, times, values), strict=True)
+        self.made.summaries.extend(summary_row(self.run, series, ends, count, each) for series, each in found)
+        if len(self.made.chunks) >= _MADE_AT_ONCE:
+            self.made.store(self.sql)

@@ -84,6 +84,22 @@ class _Taken:
         return ((self.batch.run, key) for own in (*self.keys, self.texts) for key in own)
 
 
+class _Asked:
+    """What has to be known of the series and tails of some batches: asked for together, read when it is needed."""
+
+    __slots__ = ("series", "tails")
+
+    def __init__(self, sql: Sql, read: Sequence[_Taken]) -> None:
+        self.series = _found(sql, list(dict.fromkeys(name for each in read for name in each.names())))
+        self.tails: Iterable[tuple[Any, ...]] | None = None
+        runs = [each.batch.run for each in read if each.rows]
+        # Else loading it would cost the training process more than all of this.
+        if runs and "numpy" in sys.modules:
+            from autoresearch.store.points_compaction import lengths_of
+
+            self.tails = lengths_of(sql, runs)
+
+
 def take_over(sql: Sql, batches: Sequence[Batch], *, gapless: bool = False) -> list[int | AutoresearchError]:
     """Store batches in their order, each of them whole or not at all.
 
@@ -101,16 +117,18 @@ def take_over(sql: Sql, batches: Sequence[Batch], *, gapless: bool = False) -> l
         columns do not belong together).
     """
     text = "SELECT id, run_id, sequence, faults FROM writers WHERE organization = ? AND id IN ({})"
-    ids = list(dict.fromkeys(batch.writer for batch in batches))
-    writers = {row[0]: _Writer(*row[1:]) for row in sql.listed(text, among=ids)}
+    rows = sql.asked(text, among=list(dict.fromkeys(batch.writer for batch in batches)))
+    read = [_read(batch) for batch in batches]
+    asked = _Asked(sql, [each for each in read if isinstance(each, _Taken)])
+    writers = {row[0]: _Writer(*row[1:]) for row in rows}
     answers: list[int | AutoresearchError] = []
     taken: list[_Taken] = []
     heard: dict[str, None] = {}
-    for batch in batches:
+    for batch, own in zip(batches, read, strict=True):
         writer = writers.get(batch.writer) or _Writer(batch.run)
         try:
             if _is_new(batch, writer, gapless=gapless):
-                taken.append(_Taken(batch))
+                taken.append(_sound(own))
             elif batch.first <= batch.last:
                 answers.append(writer.sequence)
                 continue
@@ -120,9 +138,22 @@ def take_over(sql: Sql, batches: Sequence[Batch], *, gapless: bool = False) -> l
         writer.add(batch)
         writers[batch.writer], heard[batch.writer] = writer, None
         answers.append(writer.sequence)
-    _store(sql, taken)
+    _store(sql, taken, asked)
     _store_writers(sql, {name: writers[name] for name in heard})
     return answers
+
+
+def _read(batch: Batch) -> _Taken | Invalid:
+    try:
+        return _Taken(batch)
+    except Invalid as error:
+        return error
+
+
+def _sound(read: _Taken | Invalid) -> _Taken:
+    if isinstance(read, Invalid):
+        raise read
+    return read
 
 
 def _last_sequence(rows: Rows) -> bytes:
@@ -156,8 +187,8 @@ def _is_new(batch: Batch, writer: _Writer, *, gapless: bool) -> bool:
     return batch.last > stored
 
 
-def _store(sql: Sql, taken: Sequence[_Taken]) -> None:
-    known = _known(sql, dict.fromkeys(name for each in taken for name in each.names()))
+def _store(sql: Sql, taken: Sequence[_Taken], asked: _Asked) -> None:
+    known = _known(sql, dict.fromkeys(name for each in taken for name in each.names()), asked.series)
     groups: list[tuple[str, list[Group]]] = []
     blobs: list[tuple[Any, ...]] = []
     for each in taken:
@@ -172,7 +203,7 @@ def _store(sql: Sql, taken: Sequence[_Taken]) -> None:
             blobs += ((run, *blob) for blob in text_blobs(known[run, key], entries))
     _store_series(sql, known)
     if groups:
-        _store_groups(sql, groups)
+        _store_groups(sql, groups, asked.tails)
     sql.many(
         "INSERT INTO texts (organization, run_id, series, first, n, first_time, last_time, blob)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -182,9 +213,11 @@ def _store(sql: Sql, taken: Sequence[_Taken]) -> None:
         _post(sql, [each.batch for each in taken])
 
 
-def _known(sql: Sql, names: dict[tuple[str, Key], None]) -> dict[tuple[str, Key], Known]:
-    """The rows of some series, new ones made for those that are not there."""
-    known = {(row[0], row[1:4]): Known(row[4], row[5:]) for row in _found(sql, list(names))}
+def _known(
+    sql: Sql, names: dict[tuple[str, Key], None], found: Iterable[tuple[Any, ...]]
+) -> dict[tuple[str, Key], Known]:
+    """What is known of some series, from the rows that were found; new ones made for those that are not there."""
+    known = {(row[0], row[1:4]): Known(row[4], row[5:]) for row in found}
     new = [
         name for name in names if name not in known
     ]  # in order of columns, so that their ids are neighbours
@@ -199,17 +232,16 @@ def _known(sql: Sql, names: dict[tuple[str, Key], None]) -> dict[tuple[str, Key]
 
 
 def _found(sql: Sql, names: Sequence[tuple[str, Key]]) -> Iterable[tuple[Any, ...]]:
+    """The rows of some series, and maybe of others; asked for at once where that takes a while."""
     select = f"SELECT run_id, name, labels, kind, id, {_COLUMNS} FROM series WHERE organization = ?"  # noqa: S608  own names
     runs = dict.fromkeys(run for run, _ in names)
     if len(names) > _FEW_KEYS * len(runs):
-        yield from sql.listed(f"{select} AND run_id IN ({{}})", among=list(runs))
-    elif sql.far:
+        return sql.asked(f"{select} AND run_id IN ({{}})", among=list(runs))
+    if sql.far:
         keys = [(run, *key) for run, key in names]
-        yield from sql.listed(f"{select} AND (run_id, name, labels, kind) IN (VALUES {{}})", among=keys)
-    else:
-        one = select + " AND run_id = ? AND name = ? AND labels = ? AND kind = ?"
-        for run, key in names:
-            yield from sql.rows(one, run, *key)
+        return sql.asked(f"{select} AND (run_id, name, labels, kind) IN (VALUES {{}})", among=keys)
+    one = select + " AND run_id = ? AND name = ? AND labels = ? AND kind = ?"
+    return (row for run, key in names for row in sql.rows(one, run, *key))
 
 
 def _store_series(sql: Sql, known: dict[tuple[str, Key], Known]) -> None:
@@ -224,12 +256,14 @@ def _store_series(sql: Sql, known: dict[tuple[str, Key], Known]) -> None:
     )
 
 
-def _store_groups(sql: Sql, groups: Sequence[tuple[str, list[Group]]]) -> None:
-    """Rows as frames of the live tail of their run, or, where that pays, as chunks."""
-    if "numpy" in sys.modules:  # else loading it would cost the training process more than all of this
+def _store_groups(
+    sql: Sql, groups: Sequence[tuple[str, list[Group]]], tails: Iterable[tuple[Any, ...]] | None
+) -> None:
+    """Rows as frames of the live tail of their run, or, where that pays and the lengths of tails are known, as chunks."""
+    if tails is not None:
         from autoresearch.store.points_compaction import absorb
 
-        add_frames(sql, absorb(sql, groups))
+        add_frames(sql, absorb(sql, groups, tails))
         return
     newest = (
         "SELECT number, batch FROM frames WHERE organization = ? AND run_id = ? ORDER BY number DESC LIMIT 1"

@@ -54,6 +54,14 @@ class Sql:
         for marks, members in _parts(among):
             yield from self.rows(text.format(marks), *values, *members)
 
+    def asked(self, text: str, *values: Any, among: Sequence[Any]) -> Iterator[tuple[Any, ...]]:
+        """As ``listed``, but asked at once: several questions are under way together until the first answer is read."""
+        cursors = []
+        for marks, members in _parts(among):
+            cursors.append(self.connection.cursor())
+            cursors[-1].execute(text.format(marks), (self.organization, *values, *members))
+        return (row for cursor in cursors for row in cursor.fetchall())
+
     def run_listed(self, text: str, *values: Any, among: Sequence[Any]) -> None:
         """A statement without an answer whose ``{}`` stands for the members of a list."""
         for marks, members in _parts(among):

@@ -6,6 +6,7 @@ import json
 import math
 import struct
 import sys
+from functools import lru_cache
 
 from autoresearch.series import frames
 from autoresearch.series.fitting import fitting, fitting_labels, labels_text
@@ -13,7 +14,7 @@ from autoresearch.series.squeezing import compress, sealed
 
 TYPE_CHECKING = False  # importing typing would cost more than this module
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from typing import Any
 
     from autoresearch.series.batch import Labels, Rows, Text
@@ -92,6 +93,7 @@ class Known:
         )
 
 
+@lru_cache(maxsize=2048)
 def key_of(name: str, labels: Labels, kind: str) -> Key:
     """Name, labels and kind of a series as a database takes them."""
     return (
@@ -113,12 +115,14 @@ def counted(rows: Rows, series: Sequence[Known]) -> tuple[int, ...]:
     """The ids of the columns, whose statistics now have the rows."""
     bounds, end = frames.bounds(rows.steps), len(rows.steps) - 8
     at, step = _REAL(rows.times, end)[0], _WHOLE(rows.steps, end)[0]
-    measure = frames.measure
+    measured: Iterable[tuple[int, int, float | None, float | None]] = map(frames.measure, rows.values)
     if len(rows) >= _MANY_ROWS and "numpy" in sys.modules:
-        from autoresearch.series.coding import measure
-    for column, each in zip(rows.values, series, strict=True):
+        from autoresearch.series.coding import measure_all
+
+        measured = measure_all(rows.values)
+    for column, each, found in zip(rows.values, series, measured, strict=True):
         each.moved(len(rows), bounds, (step, at, _REAL(column, end)[0]))
-        each.measured(*measure(column))
+        each.measured(*found)
     return tuple(each.id for each in series)
 
 

@@ -102,6 +102,8 @@ class Database:
             self._begun(_reading(organization or EVERYTHING)) as connection,
         ):
             yield connection
+            # Not undone: after that the driver would prepare every statement of the connection anew.
+            _driver(connection).execute("COMMIT")
 
     def check(self) -> list[str]:
         """What is wrong with the tables, their indexes and their policies; empty when all is sound."""
@@ -116,15 +118,7 @@ class Database:
     def _begun(self, opening: str) -> Iterator[sa.Connection]:
         """A connection inside a transaction, which is undone unless it was committed."""
         with self._engine.connect() as connection:
-            try:
-                connection.exec_driver_sql(opening)
-            except sa.exc.DBAPIError as error:
-                if not error.connection_invalidated:
-                    _undo(connection)
-                    raise
-                # The server hung up since the connection was last used: once more, on a new one.
-                connection.rollback()
-                connection.exec_driver_sql(opening)
+            _begin(connection, opening)
             try:
                 yield connection
             finally:
@@ -205,11 +199,7 @@ def _opening(level: str, organization: str, *more: str, standstill: int = _STAND
         "idle_in_transaction_session_timeout": f"{standstill}s",
         "lock_timeout": f"{WAIT_SECONDS * 1000:.0f}ms",
     }
-    # A driver that is given parameters, if none, takes % for the mark of one.
-    said = [
-        f"set_config('{name}', {Quoted(value).as_string(None)}, true)".replace("%", "%%")
-        for name, value in local.items()
-    ]
+    said = [f"set_config('{name}', {Quoted(value).as_string(None)}, true)" for name, value in local.items()]
     return f"BEGIN ISOLATION LEVEL {level}; SELECT {', '.join([*said, *more])}"
 
 
@@ -222,6 +212,27 @@ def _number(*names: str) -> int:
 def _driver(connection: sa.Connection) -> psycopg.Connection[Any]:
     driver: Any = connection.connection.dbapi_connection
     return driver  # type: ignore[no-any-return]  # what the toolkit's own dialect opened
+
+
+def _begin(connection: sa.Connection, opening: str) -> None:
+    driver = _driver(connection)
+    try:
+        driver.execute(opening)  # past the toolkit, which would do half as much again
+    except psycopg.Error:
+        if not driver.closed:
+            _undo(connection)
+            raise
+    else:
+        return
+    # The server hung up since the connection was last used: once more, on a new one. The toolkit has to hear of it, so that it
+    # lets go of the others, too.
+    try:
+        connection.exec_driver_sql("SELECT 1")
+    except sa.exc.DBAPIError as error:
+        if not error.connection_invalidated:
+            raise
+        connection.rollback()
+    _driver(connection).execute(opening)
 
 
 def _commit(connection: sa.Connection) -> None:

@@ -67,7 +67,7 @@ def test_every_table_of_secrets_is_looked_up_by_prefix_and_then_compared() -> No
             if isinstance(function, ast.FunctionDef):
                 called = [node for node in ast.walk(function) if isinstance(node, ast.Call)]
                 looks = any(word.arg == "prefix" for call in called for word in call.keywords) and any(
-                    ast.unparse(call.func).endswith(".one") for call in called
+                    ast.unparse(call.func).endswith((".one", ".first")) for call in called
                 )
                 if looks:
                     found.append(function.name)

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autoresearch.errors import Invalid, StoreCorrupt
+from autoresearch.series import coding, frames
 from autoresearch.series.batch import Rows
 from autoresearch.series.frames import Frame, bounds, check, encode, measure, split
 
@@ -49,6 +50,33 @@ def test_every_column_comes_back_bit_for_bit(steps: list[int], columns: int) -> 
     assert (frame.rows, frame.columns) == (len(steps), columns)
     assert whole(frame) == [logged.sequences, logged.steps, logged.times, *logged.values]
     assert bounds(logged.steps) == (min(steps), max(steps))
+
+
+@given(
+    steps=st.one_of(st.lists(INTEGERS, min_size=1, max_size=80), progressions),
+    columns=st.integers(1, 4),
+    values=st.lists(st.floats(), min_size=1, max_size=9),
+)
+def test_bytes_are_the_same_with_numpy_and_without(
+    steps: list[int], columns: int, values: list[float]
+) -> None:
+    logged = rows(steps, columns, (values * len(steps))[: len(steps)])
+    made = []
+    for many in (0, 1 << 40):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(frames, "_MANY", many)
+            blob = encode(logged)
+            made.append((blob, whole(Frame(blob, "frame 1")), bounds(logged.steps)))
+    assert made[0] == made[1]
+    assert [measure(column) for column in logged.values] == list(coding.measure_all(logged.values))
+
+
+@pytest.mark.parametrize(("count", "columns"), [(20, 3), (2000, 3), (4096, 3), (1, 9000)])
+def test_columns_that_are_compressed_together_or_alone_come_back(count: int, columns: int) -> None:
+    logged = rows([step * step for step in range(count)], columns)
+    frame = Frame(encode(logged), "frame 1")
+    assert frame.column(columns - 1) == logged.values[-1]
+    assert whole(frame) == [logged.sequences, logged.steps, logged.times, *logged.values]
 
 
 def test_regular_steps_take_no_room() -> None:
@@ -89,13 +117,11 @@ def test_a_row_of_more_names_than_a_frame_takes_is_a_frame_of_its_own() -> None:
 
 @given(st.lists(st.floats(), min_size=1, max_size=50))
 def test_statistics_are_those_of_the_finite_numbers(values: list[float]) -> None:
-    from autoresearch.series import coding
-
     raw = array("d", values).tobytes()
     finite = [value for value in values if abs(value) < float("inf")]
     nans = sum(map(math.isnan, values))
     expected = nans, len(values) - len(finite) - nans, min(finite, default=None), max(finite, default=None)
-    assert measure(raw) == expected == coding.measure(raw)
+    assert [measure(raw), expected] == list(coding.measure_all([raw, raw]))
 
 
 def test_columns_of_other_lengths_are_refused() -> None:

@@ -101,6 +101,34 @@ def test_batches_of_one_writer_are_stored_in_their_order(ledger: LocalLedger) ->
     assert position_of(ledger.database, "local", writer) == 100
 
 
+def test_a_thread_that_is_at_work_on_a_run_holds_up_its_batches_and_no_others() -> None:
+    slow, reached, held = new_id(), threading.Event(), threading.Event()
+    stored: list[tuple[str, int]] = []
+
+    def store(parts: Sequence[Part]) -> list[Answer]:
+        if any(part.batch.run == slow for part in parts):
+            reached.set()
+            assert held.wait(60)
+        stored.extend((part.batch.run, part.batch.first) for part in parts)
+        return [part.batch.last for part in parts]
+
+    with committing(store, lanes=2) as committer:
+
+        async def work() -> list[Answer]:
+            waiting = [committer.submit("local", batch(1, run=slow))]
+            await asyncio.to_thread(reached.wait, 60)
+            waiting += [committer.submit("local", batch(number, run=slow)) for number in range(2, 6)]
+            others = [committer.submit("local", batch(number)) for number in range(1, 6)]
+            assert [await each for each in others] == [1, 2, 3, 4, 5]
+            assert not any(each.done() for each in waiting)
+            held.set()
+            return [await each for each in waiting + others]
+
+        assert running(work()) == [1, 2, 3, 4, 5] * 2
+    assert [number for run, number in stored if run == slow] == [1, 2, 3, 4, 5]
+    assert len(stored) == 10
+
+
 def test_organizations_share_a_transaction_and_nothing_else(ledger: LocalLedger) -> None:
     run, writer = new_id(), new_id()
     with committing(partial(store_together, ledger.database)) as committer:

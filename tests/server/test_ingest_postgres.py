@@ -13,6 +13,10 @@ from autoresearch.ledger.local.ledger import LocalLedger
 from autoresearch.protocol.points_packing import MEDIA_TYPE, pack
 from autoresearch.records.ids import new_id
 from autoresearch.series.batch import Batch, Message
+from autoresearch.series.coding import CHUNK
+from autoresearch.store import points_compaction
+from autoresearch.store.dialects import plain
+from autoresearch.store.points_sql import Sql
 from tests.postgres_server import empty_database
 from tests.run_batches import START, Writer, rows
 from tests.serving import in_process
@@ -49,6 +53,39 @@ def test_what_is_sent_through_either_server_is_stored_once(tmp_path: Path) -> No
         assert (receipt.intact, receipt.points_stored, receipt.duplicates_collapsed) == (True, 400, 0)
         for curve in ledger.runs.history(run).curves:
             assert curve.steps.tolist() == list(range(1, 101))
+
+
+@pytest.mark.parametrize("dialect", ["sqlite", "postgresql"])
+def test_tails_that_grow_long_together_become_chunks_one_transaction_after_the_other(
+    tmp_path: Path, dialect: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(points_compaction, "_MOVED_AT_ONCE", 1)
+    monkeypatch.setattr(points_compaction, "_FAR_TAIL", CHUNK)
+    url = None if dialect == "sqlite" else empty_database()
+    with LocalLedger.open(tmp_path) if url is None else LocalLedger.connect(url, tmp_path) as ledger:
+        writers = [Writer(ledger).open() for _ in range(4)]
+        tails = []
+        for number in range(6):
+            steps = range(1500 * number, 1500 * number + 1500)
+            values = {"loss": [float(step) for step in steps]}
+            parts = [Part("local", writer.batch(values, steps=steps)) for writer in writers]
+            assert all(isinstance(answer, int) for answer in store_together(ledger.database, parts))
+            with ledger.database.read("local") as connection:
+                asked = "SELECT sum(n) FROM frames WHERE organization = ? AND run_id = ?"
+                sql = Sql(plain(connection), "local")
+                tails.append([sql.rows(asked, writer.run)[0][0] or 0 for writer in writers])
+        # One at 4,096 rows in each transaction; one that was passed over, at twice as many at the latest.
+        assert tails[2:] == [
+            [0, 4500, 4500, 4500],
+            [1500, 0, 6000, 6000],
+            [3000, 1500, 0, 7500],
+            [0, 3000, 1500, 0],
+        ]
+        for writer in writers:
+            receipt = ledger.runs.receipt(writer.run, verify=True)
+            assert (receipt.intact, receipt.points_stored) == (True, 6 * 1500)
+            (curve,) = ledger.runs.history(writer.run).curves
+            assert curve.values.tolist() == [float(step) for step in range(6 * 1500)]
 
 
 @pytest.mark.parametrize("at_once", [1, 7, 40])

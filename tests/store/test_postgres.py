@@ -292,6 +292,29 @@ def test_an_error_that_somebody_swallowed_does_not_pass_for_a_commit(database: D
         assert Rows(connection, "local").one(schema.counters) is None
 
 
+def test_statements_stay_prepared_when_a_read_is_over(database: Database) -> None:
+    asked = "SELECT count(*) FROM writers WHERE organization = ?"
+    for _ in range(10):
+        with database.read("local") as connection:
+            assert Sql(plain(connection), "local").rows(asked) == [(0,)]
+    with database.read("local") as connection:
+        prepared = connection.exec_driver_sql("SELECT statement FROM pg_prepared_statements").scalars().all()
+    assert asked.replace("?", "$1") in prepared
+
+
+@pytest.mark.parametrize(
+    ("sum_of", "expected"),
+    [("VALUES (2), (40)", 42), ("VALUES (1::numeric), (0.5)", 1.5), ("VALUES (9007199254740993)", 2**53 + 1)],
+)
+def test_sums_are_numbers_of_the_kind_that_was_summed(
+    database: Database, sum_of: str, expected: float
+) -> None:
+    with database.read("local") as connection:
+        asked = f"SELECT sum(n::numeric), ? FROM ({sum_of}) AS v(n)"
+        ((found, _),) = Sql(plain(connection), "local").rows(asked)
+    assert (found, type(found)) == (expected, type(expected))
+
+
 def test_a_lock_that_is_held_for_too_long_is_busy(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import datetime
 from typing import TYPE_CHECKING, Any
 
+import sqlalchemy as sa
+
 from autoresearch.errors import NotFound
 from autoresearch.ledger.access import people, tokens
 from autoresearch.ledger.access.caller import Caller, unauthorized
 from autoresearch.ledger.access.pages import of_rows
 from autoresearch.ledger.access.tokens import Token
 from autoresearch.ledger.access.work import Work, ordered_id
-from autoresearch.records.access import ApiKey, KeyRequest, KeyState, NewApiKey
+from autoresearch.records.access import ApiKey, KeyRequest, KeyState, NewApiKey, Role
 from autoresearch.records.base import Page
 from autoresearch.records.experiment import Actor
 from autoresearch.research import roles
@@ -22,6 +24,15 @@ if TYPE_CHECKING:
     from autoresearch.ledger.access.service import Access
 
 __all__ = ["Keys", "recognized", "shown"]
+
+_k, _o, _m = tables.api_keys, tables.organizations, tables.memberships
+# Every request begins with it: one statement, made once.
+_GIVEN = (
+    sa.select(_k, _o.c.name.label("organization_name"), _m.c.role)
+    .join(_o, _o.c.id == _k.c.organization)
+    .outerjoin(_m, sa.and_(_m.c.organization == _k.c.organization, _m.c.user_id == _k.c.user_id))
+    .where(_k.c.prefix == sa.bindparam("prefix"))
+)
 
 
 class Keys:
@@ -110,18 +121,15 @@ def recognized(work: Work, given: Token) -> tuple[Caller, Row]:
     Raises:
         Unauthorized: It is unknown, expired or revoked, or its maker may not do any of it.
     """
-    row = work.one(tables.api_keys, prefix=given.prefix)
+    row = work.first(_GIVEN, prefix=given.prefix)
     if not tokens.same(None if row is None else row["digest"], given) or row is None:
         raise unauthorized()
-    if _state(work, row["organization"], row) != "active":
-        raise unauthorized()
-    organization = work.one(tables.organizations, id=row["organization"])
-    if organization is None:
+    if _state(row, row["role"], work.now) != "active":
         raise unauthorized()
     caller = Caller(
         kind="api_key",
         organization=row["organization"],
-        organization_name=organization["name"],
+        organization_name=row["organization_name"],
         actor=Actor(kind="human", name=row["name"]),
         scopes=roles.SCOPES_OF_ROLE[roles.ROLE_OF_SCOPE[row["scope"]]],
         role=roles.ROLE_OF_SCOPE[row["scope"]],
@@ -135,25 +143,26 @@ def shown(work: Work, organization: str, key_id: str) -> ApiKey:
     return _shown(work, organization, work.of(organization).must(tables.api_keys, id=key_id))
 
 
-def _state(work: Work, organization: str, row: Row) -> KeyState:
+def _state(row: Row, role: Role | None, now: datetime.datetime) -> KeyState:
+    """What a key is good for, given what its maker is in the organization."""
     if row["revoked_at"] is not None:
         return "revoked"
-    if row["expires_at"] is not None and row["expires_at"] <= work.now:
+    if row["expires_at"] is not None and row["expires_at"] <= now:
         return "expired"
-    if row["user_id"] is not None:
-        role = people.role_of(work, organization, row["user_id"])
-        if role is None or row["scope"] not in roles.SCOPES_OF_ROLE[role] or not roles.may(role, "own keys"):
-            return "suspended"
+    able = role is not None and row["scope"] in roles.SCOPES_OF_ROLE[role] and roles.may(role, "own keys")
+    if row["user_id"] is not None and not able:
+        return "suspended"
     return "active"
 
 
 def _shown(work: Work, organization: str, row: Row) -> ApiKey:
+    role = None if row["user_id"] is None else people.role_of(work, organization, row["user_id"])
     return ApiKey(
         id=row["id"],
         name=row["name"],
         prefix=row["prefix"],
         scope=row["scope"],
-        state=_state(work, organization, row),
+        state=_state(row, role, work.now),
         made_by=row["made_by"],
         created_at=row["created_at"],
         expires_at=row["expires_at"],

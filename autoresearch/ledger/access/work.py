@@ -64,6 +64,10 @@ class Work:
         """The row of the whole store with these values, or None."""
         return self.connection.execute(sa.select(table).where(*_matches(table, where))).mappings().first()
 
+    def first(self, asked: sa.Select[Any], **values: Any) -> Row | None:
+        """The first row of a query with these values for its parameters, or None."""
+        return self.connection.execute(asked, values).mappings().first()
+
     def all(self, table: sa.Table, *, order: str, **where: Any) -> Sequence[Row]:
         """Rows of the whole store with these values, in order of a column."""
         asked = sa.select(table).where(*_matches(table, where)).order_by(table.c[order])
