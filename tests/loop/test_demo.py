@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -18,22 +19,17 @@ from autoresearch.loop import demo, events
 from autoresearch.loop.demo import run_demo
 from autoresearch.loop.display import Display
 from autoresearch.loop.report import print_report
-from autoresearch.loop.repository import git_init
 from autoresearch.records.base import utc_now
 from autoresearch.records.goal import Goal
 from autoresearch.track.workspace import Workspace
+from tests.quick_demo import quick_demo
 
 
 @pytest.fixture
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The demo with a fiftieth of its compute, so that a training takes a moment."""
-
-    def smaller(folder: Path, message: str) -> None:
-        path = folder / "evaluate.py"
-        path.write_text(path.read_text().replace("7_000_000_000", "150_000_000"))
-        git_init(folder, message)
-
-    monkeypatch.setattr("autoresearch.loop.demo.git_init", smaller)
+def quick() -> Iterator[None]:
+    """The demo with a fiftieth of its compute."""
+    with quick_demo():
+        yield
 
 
 def git(folder: str, *arguments: str) -> str:

@@ -30,9 +30,12 @@ export function scaled(plot: uPlot, key: "x" | "y", from: number, size: number):
 
 type Way = (value: number) => number;
 
+/** Whether a line goes through so few points that these have to be seen themselves. */
+export const sparse = ({ x, y }: Points) => x.length < 30 && y.reduce((sum, value) => sum + Number(!Number.isNaN(value)), 0) < 3;
+
 /** A line through its points that are near what is shown, broken where it has no value; a point with none beside it, or only one more, is a dot. */
 export function trace(pen: Pen, { x, y }: Points, across: Way, up: Way, [first, last]: [number, number]) {
-  const few = x.length < 30 && y.reduce((sum, value) => sum + Number(!Number.isNaN(value)), 0) < 3;
+  const few = sparse({ x, y });
   const end = Math.min(x.length, nearest(x, last) + 2);
   let size = 0;
   let [left, top] = [0, 0];

@@ -1,0 +1,127 @@
+"""Every page on research that was not made for its tests: a campaign of the demo, a public log, and a project as large as they come."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.web import heavy, seeding
+from tests.web.looking import Scheme, Width, photographed, violations
+from tests.web.other_research import DEMO, PUBLIC, Elsewhere, imported, machine, research
+
+__all__ = ["machine", "research"]  # fixtures
+
+# Pages by name: their words in the URL, and a selector of what they are opened for.
+COMMON = {
+    "overview": ("", ".chart path.line"),
+    "experiments": ("&page=experiments", "tbody td.number"),
+    "tree": ("&page=experiments&view=tree", "tbody td.number"),
+    "experiment": ("&page=experiment&id=2", "main h1"),
+    "compare": ("&page=compare&id=1&other=2", "main h1"),
+    "context": ("&page=context", "main pre, main article"),
+}
+RUNS = {
+    "runs": ("&page=runs", "tbody td.name"),
+    "charts": ("&page=runs&view=charts", ".u-over"),
+    "run": ("&page=run&id=1", "main h1"),
+    "comparison": ("&page=comparison&runs=1,2", "main table"),
+}
+PAGES = {
+    DEMO: {**COMMON, **RUNS, "artifacts": ("&page=artifacts", "main h1")},
+    PUBLIC: COMMON,
+    heavy.PROJECT: {**COMMON, **RUNS, "run": ("&page=run&id=last", ".u-over")},
+}
+LIST = ".list tbody"
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1440, "dark"), (390, "light")])
+@pytest.mark.parametrize("project", PAGES)
+def test_every_page_is_whole_and_accessible(
+    machine: Elsewhere, project: str, width: Width, scheme: Scheme
+) -> None:
+    if project == PUBLIC:
+        imported(machine)
+    with machine.visit("/", width=width, scheme=scheme) as page:
+        for name, (words, shown) in PAGES[project].items():
+            page.goto(f"{machine.served.url}/?project={project}{words}")
+            page.locator(shown).first.wait_for()
+            expect(page.locator("[aria-busy]")).to_have_count(0)
+            page.evaluate("document.fonts.ready")
+            photographed(page, f"{project}-{name}-{width}-{scheme}")
+            assert violations(page) == [], name
+
+
+def test_the_demo_is_followed_from_its_staircase_down_to_the_change_its_run_and_the_winner(
+    machine: Elsewhere,
+) -> None:
+    with machine.visit(f"/?project={DEMO}") as page:
+        page.get_by_role("link", name=re.compile(r"^#\d+$")).first.click()
+        expect(page.get_by_role("heading", name="Change", exact=True)).to_be_visible()
+        expect(page.locator("main")).to_contain_text("train.py")
+        expect(page.locator("main")).to_contain_text("autoresearch reproduce")
+        page.get_by_role("link", name="Artifacts").click()
+        expect(page.locator("main")).to_contain_text("winner")
+        page.get_by_role("link", name="Runs").click()
+        expect(page.locator("tbody td.name").first).to_be_visible()
+        page.get_by_role("link", name="Charts").click()
+        expect(page.get_by_role("heading", name="val_bpb")).to_be_visible()
+
+
+def test_rows_of_a_public_log_are_found_sorted_and_opened(machine: Elsewhere) -> None:
+    imported(machine)
+    with machine.visit(f"/?project={PUBLIC}&page=experiments") as page:
+        page.get_by_role("button", name="Score").click()
+        expect(page.locator("th[aria-sort=descending]")).to_contain_text("Score")
+        page.get_by_role("button", name=re.compile("^Kept")).click()
+        expect(page.locator(f"{LIST} td.verdict").first).to_contain_text("Kept")
+        page.locator(f"{LIST} td.number a").first.click()
+        expect(page.get_by_role("heading", name="Verdict")).to_be_visible()
+
+
+def test_no_frame_shows_a_gap_while_thousands_of_rows_are_scrolled_through(machine: Elsewhere) -> None:
+    with machine.visit(f"/?project={heavy.PROJECT}&page=experiments") as page:
+        expect(page.locator(".foot")).to_contain_text(f"{heavy.SMALL.experiments:,} experiments")
+        frames, gaps = scrolled(page, 80)
+        assert frames > 20
+        assert gaps == []
+
+
+SCROLL = """async (pixels) => {
+  const list = document.querySelector('.list');
+  const box = list.getBoundingClientRect();
+  const top = box.top + list.querySelector('thead').offsetHeight + 4;
+  let frames = 0;
+  const gaps = [];
+  while (list.scrollTop + list.clientHeight < Math.min(list.scrollHeight - 1, 24000)) {
+    list.scrollTop += pixels;
+    await new Promise(requestAnimationFrame);
+    frames += 1;
+    for (const at of [top, (top + box.bottom) / 2, box.bottom - 4]) {
+      const row = document.elementFromPoint(box.left + 40, at)?.closest('tr');
+      if (!row?.querySelector('td.number')) gaps.push([frames, list.scrollTop, at]);
+    }
+  }
+  return [frames, gaps];
+}"""
+
+
+def scrolled(page: Page, pixels: int) -> tuple[int, list[object]]:
+    """Go through the list so many pixels a frame; how many frames that were, and where one had no row in a place."""
+    frames, gaps = page.evaluate(SCROLL, pixels)
+    return frames, gaps
+
+
+def test_what_an_agent_does_in_a_large_project_is_in_both_browsers_within_two_seconds(
+    machine: Elsewhere,
+) -> None:
+    path = f"/?project={heavy.PROJECT}"
+    with machine.visit(path) as one, machine.visit(f"{path}&page=experiments") as other:
+        one.locator(".chart path.line").last.wait_for()
+        expect(other.locator(".foot")).not_to_contain_text("reading on")
+        session = machine.ledger.research.sessions(heavy.PROJECT).items[-1]
+        made = seeding.recorded(machine.ledger, session, "Half the depth: twice the width")
+        seeding.judged(machine.ledger, made, "keep", 0.5)
+        expect(one.locator("main dl").first).to_contain_text("0.5", timeout=2000)
+        expect(other.locator(f"{LIST} td.number").first).to_have_text(f"#{made.number}", timeout=2000)
