@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
-from autoresearch.records.experiment import Experiment
-from tests.web import seeding
+from autoresearch.ledger.local.ledger import LocalLedger
+from autoresearch.records.experiment import Actor, Experiment
+from tests.web import seeding, seeding_segments
 from tests.web.looking import Site, photographed, violations
 from tests.web.seeding_segments import MOVED
+from tests.web.signing import VICTOR, signed_in
 
 OVERVIEW = f"/?project={MOVED}"
 
@@ -236,3 +239,29 @@ def test_keys_go_on_to_other_experiments_and_files(site: Site) -> None:
         expect(page.get_by_role("region", name="File src/model.py")).to_contain_text("def layers")
         page.keyboard.press("k")
         expect(page).to_have_url(re.compile("id=61.*file=data"))
+
+
+def test_who_may_only_read_sees_all_of_it_and_no_button_that_changes_anything(
+    chromium: Browser, tmp_path: Path
+) -> None:
+    with signed_in(chromium, tmp_path, "/", who=VICTOR) as (served, page):
+        ledger = LocalLedger(served.state.database, served.state.objects, actor=Actor(kind="agent", name="a"))
+        best = seeding_segments.moved(ledger, served.home)
+        changing = re.compile("Promote|verdict|Judge|note|Pause|Stop|Resume", re.IGNORECASE)
+        for path, said in {
+            OVERVIEW: "Made by the best",
+            f"{OVERVIEW}&page=experiment&id={best.number}": "Artifacts it made",
+            f"{OVERVIEW}&page=experiment&id=9": "Verdict",
+        }.items():
+            page.goto(f"{served.url}{path}")
+            page.get_by_role("heading", name=said).first.wait_for()
+            expect(page.locator("main").get_by_role("button", name=changing)).to_have_count(0)
+            expect(page.get_by_text("Judge it again")).to_have_count(0)
+        page.goto(f"{served.url}{OVERVIEW}")
+        page.get_by_role("button", name="Embed").click()
+        dialog = page.get_by_role("dialog")
+        address = f"{served.url}/v1/projects/{MOVED}/progress.svg"
+        expect(dialog).to_contain_text("curl")
+        expect(dialog.get_by_text(address, exact=True)).to_be_visible()
+        # Whoever is signed in sees it at its address.
+        assert page.context.request.get(address).headers["content-type"] == "image/svg+xml"

@@ -6,8 +6,9 @@ import re
 
 from playwright.sync_api import Page, expect
 
+from autoresearch.records.experiment import Diff
 from tests.web import seeding
-from tests.web.looking import Site
+from tests.web.looking import Site, violations
 from tests.web.seeding import HOSTILE
 
 TABLE = "/?project=char-lm&page=experiments"
@@ -95,6 +96,30 @@ def test_a_change_is_shown_in_one_column_or_side_by_side(site: Site) -> None:
         expect(change).to_be_hidden()
 
 
+def test_a_change_of_five_thousand_lines_is_folded_and_unfolds_a_part_at_a_time(site: Site) -> None:
+    lines = "".join(f"-width = {line}  # was\n+width = {line + 1}  # is\n" for line in range(2500))
+    patch = (
+        f"diff --git a/big.py b/big.py\n--- a/big.py\n+++ b/big.py\n@@ -1,2500 +1,2500 @@\n{lines}".encode()
+    )
+    diff = Diff(digest=site.ledger.snapshots.put(patch), size=len(patch))
+    session = seeding.opened(site.ledger, "large", "large")
+    seeding.recorded(site.ledger, session, "A large change", diff=diff)
+    with site.visit("/?project=large&page=experiment&id=1") as page:
+        name = page.get_by_role("button", name="big.py")
+        expect(name).to_have_attribute("aria-expanded", "false")
+        name.click()
+        rows = page.get_by_role("region", name="Change of big.py").locator("tr")
+        expect(rows).to_have_count(1001)
+        for shown in (2001, 4001, 5001):
+            page.get_by_role("button", name="More: these are").click()
+            expect(rows).to_have_count(shown)
+        expect(page.get_by_role("button", name="More: these are")).to_have_count(0)
+        expect(rows.last).to_contain_text("width = 2500")
+        page.get_by_role("button", name="Side by side").click()
+        expect(rows).to_have_count(501)
+        assert violations(page) == []
+
+
 def test_hostile_notes_changes_and_logs_are_text_alone(site: Site) -> None:
     plain = HOSTILE.replace("\u202e", "⟨U+202E⟩")
     with site.visit("/?project=char-lm&page=experiment&id=10") as page:
@@ -122,6 +147,14 @@ def test_thousands_of_experiments_are_scrolled_through_without_a_gap(site: Site)
         listed = page.get_by_role("region", name="Experiments")
         listed.evaluate("it => it.scrollTop = it.scrollHeight")
         expect(page.get_by_role("link", name="#1", exact=True)).to_be_visible()
+        # Whoever hears the page hears how many there are, and where the keys have brought them.
+        expect(page.get_by_role("table")).to_have_attribute("aria-rowcount", "121")
+        for _ in range(70):
+            page.keyboard.press("j")
+        expect(page.get_by_role("link", name="#51", exact=True)).to_be_focused()
+        expect(page.get_by_role("row", name="#51")).to_have_attribute("aria-rowindex", "71")
+        page.get_by_label("Search").fill("change 7")
+        expect(page.get_by_text("11 experiments", exact=True)).to_be_visible()
 
 
 def test_every_file_can_be_read_as_it_was(site: Site) -> None:

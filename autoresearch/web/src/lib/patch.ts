@@ -67,7 +67,9 @@ function pathOf(line: string): string {
   if (!line.startsWith("diff --git ")) return line.slice("diff ".length);
   const names = line.slice("diff --git ".length);
   const half = names.slice((names.length + 1) / 2);
-  return (half.startsWith("b/") ? half : (names.split(" b/").at(-1) ?? names)).replace(/^b\//, "").replace(/^"?b?\/?|"$/g, "");
+  // Both names are alike but for a rename; one with unusual letters stands in quotes.
+  const fresh = /^"?b\//.test(half) ? half : names.slice(Math.max(names.lastIndexOf(" b/"), names.lastIndexOf(' "b/')) + 1);
+  return fresh.startsWith('"') ? fresh.slice(3, -1) : fresh.slice(2);
 }
 
 function fateOf(line: string): string {
