@@ -33,6 +33,15 @@ def _drawn(page: Page, count: int) -> None:
     expect(page.locator(".u-over")).to_have_count(count)
 
 
+def test_charts_that_are_out_of_sight_are_drawn_too_for_whoever_prints_the_page(site: Site) -> None:
+    with site.visit(f"/?project={PROJECT}&page=run&id=2", width=390) as page:
+        page.get_by_role("heading", name="train/loss").wait_for()
+        expect(page.locator("figure canvas")).to_have_count(4)
+        # What is folded is not.
+        expect(page.locator("figure")).to_have_count(5)
+        assert page.evaluate("scrollY") == 0
+
+
 def test_the_cursor_stands_at_the_same_step_of_every_chart(site: Site) -> None:
     with site.visit(f"{CHARTS}&metric=train") as page:
         _drawn(page, 2)

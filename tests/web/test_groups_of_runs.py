@@ -16,6 +16,13 @@ from tests.web import seeding_runs
 from tests.web.looking import Site
 
 CHARTS = f"/?project={seeding_runs.MEANS}&page=runs&view=charts"
+_INKED = """(over) => {
+    const canvas = over.parentElement.querySelector('canvas');
+    const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+    let found = 0;
+    for (let at = 3; at < data.length; at += 4) found += data[at];
+    return found;
+}"""
 Row = tuple[str | float | None, ...]
 
 
@@ -112,3 +119,18 @@ def test_pointing_at_a_mean_says_its_band_and_how_many_runs_it_is_of(site: Site)
         expect(page.locator(".tip")).to_contain_text("301 of 2")
         over.hover(position={"x": box["width"] / 3, "y": 60})
         expect(page.locator(".tip")).to_contain_text("4 – 10, 2 of 2")
+
+
+def test_a_row_of_the_table_has_the_colour_of_its_group_and_shows_it_before_the_others(site: Site) -> None:
+    with site.visit(f"{CHARTS.replace('charts', 'both')}&by=config.lr&metric=loss") as page:
+        expect(page.locator(".u-over")).to_have_count(1)
+        marks = page.locator("tbody .name > i")
+        expect(marks).to_have_count(5)
+        colours = marks.evaluate_all("all => all.map((each) => each.style.background)")
+        # The newest first: two of lr=3, one of lr=2, two of lr=1.
+        assert colours == [f"var(--run-{group})" for group in (2, 2, 1, 0, 0)]
+        whole = page.locator(".u-over").evaluate(_INKED)
+        page.get_by_role("row", name="run-2").hover()
+        page.wait_for_function(
+            f"(all) => ({_INKED})(document.querySelector('.u-over')) < all * 0.8", arg=whole
+        )

@@ -9,14 +9,16 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from autoresearch.ledger.access.passwords import Passwords
 from autoresearch.ledger.local.ledger import LocalLedger
 from autoresearch.records.experiment import Actor
 from autoresearch.records.run import RunEdit
 from autoresearch.server.door import Door
 from tests.serving import Served, listening
 from tests.web import seeding_runs
-from tests.web.looking import opened
+from tests.web.looking import opened, violations
 
+GOOD = "violet otter plays chess"
 PROJECT = seeding_runs.MEANS
 RUNS = f"/?project={PROJECT}&page=runs"
 
@@ -143,3 +145,38 @@ def test_one_run_is_starred_and_archived_and_keys_go_to_those_beside_it(
         page.keyboard.press("k")
         # What is archived is passed over.
         expect(heading).to_contain_text("run-3")
+
+
+def test_a_viewer_sees_stars_and_the_archive_and_changes_none_of_them(
+    chromium: Browser, tmp_path: Path
+) -> None:
+    with listening(tmp_path / "served") as held:
+        seeding_runs.means(held.home)
+        ledger = LocalLedger(held.state.database, held.state.objects)
+        for number, mark in ((2, "starred"), (3, "archived")):
+            run = ledger.runs.find(PROJECT, str(number))
+            ledger.runs.edit(RunEdit.make(run_id=run.id, add_tags=(mark,)))
+        held.state.access.passwords = Passwords(memory_kib=8, passes=1)
+        held.state.access.create_user("eve@example.org", GOOD, "local", role="viewer")
+        with opened(chromium, f"{held.url}{RUNS}&pick=1,2") as page:
+            page.get_by_label("E-mail").fill("eve@example.org")
+            page.get_by_label("Password").fill(GOOD)
+            page.get_by_role("button", name="Sign in").click()
+            expect(page.locator("tbody tr")).to_have_count(4)
+            expect(page.get_by_role("row", name="run-1")).to_contain_text("Starred")
+            expect(page.get_by_role("link", name="Compare 2")).to_be_visible()
+            expect(page.get_by_role("button", name=re.compile("^(Star |Star$|Archive$)"))).to_have_count(0)
+            page.keyboard.press("j")
+            page.keyboard.press("a")
+            page.get_by_role("button", name="Archived too").click()
+            expect(page.locator("tbody tr")).to_have_count(5)
+            page.keyboard.press("j")
+            page.keyboard.press("Enter")
+            expect(page.get_by_role("heading", level=1)).to_contain_text("run-")
+            page.keyboard.press("s")
+            expect(page.get_by_role("button", name=re.compile("^(Star|Archive|Bring back)$"))).to_have_count(
+                0
+            )
+            assert violations(page) == []
+        assert _tags(held, 1) == {"first"}
+        assert _tags(held, 5) == set()

@@ -51,6 +51,13 @@ export function strokes(lines: readonly Line[], groups: Map<string, string> | nu
   return [...found.values()].sort((a, b) => a.colour - b.colour);
 }
 
+/** The colour of each run's group, by the run's id. */
+export function shades(runs: readonly Run[], by: readonly string[]): Map<string, number> {
+  const groups = sets(runs, by);
+  const order = names(groups);
+  return new Map([...groups].map(([id, name]) => [id, order.indexOf(name)]));
+}
+
 /** The groups in their order, which gives them their colours. */
 export const names = (groups: Map<string, string>) => [...new Set(groups.values())].sort((a, b) => a.localeCompare(b, "en", { numeric: true }));
 
