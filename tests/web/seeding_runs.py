@@ -140,6 +140,8 @@ def media(home: Path) -> None:
                 "odd/picture": Odd("image", "image/png", _SCRIPTS),
                 "odd/table": Odd("table", "application/json", _PAGE),
                 "odd/histogram": Odd("histogram", "application/json", b'{"edges": [0], "counts": {}}'),
+                "odd/bins": Odd("histogram", "application/json", b'{"edges": ["x", 1], "counts": [1]}'),
+                "odd/nothing": ar.Histogram([math.nan, math.inf]),
             },
             step=200,
         )

@@ -6,14 +6,14 @@ import csv
 import io
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from tests.web import seeding_runs
-from tests.web.looking import Site
+from tests.web.looking import Site, violations
 
 CHARTS = f"/?project={seeding_runs.MEANS}&page=runs&view=charts"
 _INKED = """(over) => {
@@ -134,3 +134,16 @@ def test_a_row_of_the_table_has_the_colour_of_its_group_and_shows_it_before_the_
         page.wait_for_function(
             f"(all) => ({_INKED})(document.querySelector('.u-over')) < all * 0.8", arg=whole
         )
+
+
+def test_the_choice_of_groups_fits_a_phone_and_folds_up_by_itself(site: Site) -> None:
+    with site.visit(CHARTS, width=390, scheme="dark") as page:
+        menu = page.get_by_text("Group by")
+        elsewhere = page.get_by_role("heading", level=1)
+        folds: tuple[Callable[[], object], ...] = (lambda: page.keyboard.press("Escape"), elsewhere.click)
+        for fold in folds:
+            menu.click()
+            expect(page.get_by_label("config.lr")).to_be_visible()
+            assert violations(page) == []
+            fold()
+            expect(page.get_by_label("config.lr")).to_be_hidden()

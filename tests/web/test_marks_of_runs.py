@@ -112,6 +112,8 @@ def test_runs_are_gone_through_chosen_starred_archived_and_opened_by_keys(
         page.keyboard.press("a")
         expect(page.locator("tbody tr")).to_have_count(3)
         assert _names(page) == ["run-4", "run-1", "run-0"]
+        # The focus goes on to the row that follows the one that went.
+        expect(page.get_by_role("link", name="run-1")).to_be_focused()
         page.keyboard.press("/")
         page.keyboard.type("run-1 as")
         assert page.get_by_label("Filter").input_value() == "run-1 as"
