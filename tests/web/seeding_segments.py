@@ -83,7 +83,7 @@ def edges(ledger: LocalLedger) -> dict[str, Experiment]:
         "opposite": ("keep", -1.7e308, {}),
         "tiny": ("drop", 5e-324, {"seconds": 0.0}),
         "nothing": ("drop", None, {}),
-        "not-finite": ("crash", None, {"metrics": {"nan": math.nan, "inf": math.inf, "fine": 1.5}}),
+        "not-finite": ("crash", None, {"metrics": {"x": math.nan, "inf": math.inf, "fine": 1.5}}),
         "long": ("drop", 2.0, {"reason": "r" * 20_000}),
         "bidi": ("drop", 3.0, {"reason": HOSTILE, "metrics": {HOSTILE[:80]: 1.0}}),
     }

@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from autoresearch.ledger.local.ledger import LocalLedger
 from autoresearch.records.experiment import Actor, Experiment
+from autoresearch.records.goal import GoalRequest
 from tests.web import seeding, seeding_segments
 from tests.web.looking import Site, photographed, violations
 from tests.web.seeding_segments import MOVED
@@ -57,6 +58,21 @@ def test_the_experiments_of_a_segment_are_chosen_and_others_are_marked(site: Sit
         expect(page.get_by_role("link", name="#6", exact=True)).to_be_visible()
         assert min(_numbers(page)) == 6
         expect(page.get_by_text("not the present one")).to_be_hidden()
+
+
+def test_a_goal_that_is_changed_elsewhere_opens_a_segment_on_the_open_page(site: Site) -> None:
+    ledger = site.ledger
+    ledger.research.set_goal("changing", GoalRequest.make(metric="loss", direction="min"))
+    session = seeding.opened(ledger, "one", "changing")
+    seeding.judged(ledger, seeding.recorded(ledger, session, "First"), "keep", 1.0)
+    with site.visit("/?project=changing") as page:
+        numbers = page.locator("main dl").first
+        expect(numbers).to_contain_text("Best loss")
+        ledger.research.set_goal("changing", GoalRequest.make(metric="accuracy", direction="max"))
+        expect(page.get_by_label("Segment")).to_be_visible(timeout=2500)
+        expect(page.get_by_role("heading", name="Record the first experiment")).to_be_visible()
+        page.get_by_label("Segment").select_option("1")
+        expect(numbers).to_contain_text("Best loss")
 
 
 def test_a_project_with_one_segment_says_nothing_of_segments(site: Site) -> None:
@@ -134,6 +150,9 @@ def test_what_the_best_made_is_promoted_from_the_overview_and_from_the_experimen
             dialog.get_by_label("Ref").fill(ref)
             expect(dialog).to_contain_text(f"{ref} is new and points at v1.")
             assert violations(page) == []
+            # What is behind a question has no keys.
+            dialog.get_by_role("button", name="Cancel").focus()
+            page.keyboard.press("j")
             dialog.get_by_role("button", name="Promote").click()
             expect(dialog).to_be_hidden()
             expect(page.locator(".ref", has_text=ref)).to_be_visible()

@@ -60,4 +60,7 @@ def test_two_experiments_at_the_edge_are_compared(site: Site) -> None:
         expect(page.locator("header.head")).to_contain_text("+∞")
         page.goto(f"{site.served.url}{PAGE}&page=compare&id=5&other=6")
         expect(page.get_by_role("heading", level=1)).to_have_text("#5 and #6")
+        # A metric and a setting of the same name, as of one that is both set and measured.
+        row = page.get_by_role("row", name=re.compile("^x "))
+        expect(row.first).to_contain_text("not finite")
         assert violations(page) == []
