@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, expect
 
 from autoresearch.protocol.forms import ProjectPost
 from tests.server_process import Process, command
-from tests.web import seeding
+from tests.web import seeding, seeding_runs
 from tests.web.looking import Site, opened, photographed, violations
 
 GOOD = "violet otter plays chess"
@@ -27,6 +27,17 @@ def test_what_an_agent_records_is_on_every_open_page_within_two_seconds(site: Si
         for page in (one, other):
             expect(page.locator("main dl").first).to_contain_text(f"{best.score - 0.02:.6g}", timeout=2000)
         assert time.monotonic() - begun < 2
+
+
+def test_a_run_is_followed_over_a_line_that_is_slower_than_the_page_asks(site: Site) -> None:
+    run = seeding_runs.going_on(site.ledger)
+    with site.visit(f"/?project=char-lm&page=run&id={run.number}") as page, site.served.http() as http:
+        expect(page.get_by_text("running")).to_be_visible()
+        slow = {"offline": False, "latency": 2600, "downloadThroughput": -1, "uploadThroughput": -1}
+        page.context.new_cdp_session(page).send("Network.emulateNetworkConditions", slow)
+        texts = [{"name": "console/stdout", "step": 1, "text": "slow and steady"}]
+        assert http.post("/v1/ingest", json={"run_id": run.id, "texts": texts}).status_code == 200
+        expect(page.get_by_role("log")).to_contain_text("slow and steady", timeout=20_000)
 
 
 def test_the_page_recovers_by_itself_when_the_server_was_started_again(chromium: Browser, home: Path) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import time
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from tests.web import heavy, seeding
+from tests.web.following import Writer, gone_through, held
 from tests.web.looking import Scheme, Width, photographed, violations
 from tests.web.other_research import DEMO, PUBLIC, Elsewhere, imported, machine, research
 
@@ -125,3 +127,34 @@ def test_what_an_agent_does_in_a_large_project_is_in_both_browsers_within_two_se
         seeding.judged(machine.ledger, made, "keep", 0.5)
         expect(one.locator("main dl").first).to_contain_text("0.5", timeout=2000)
         expect(other.locator(f"{LIST} td.number").first).to_have_text(f"#{made.number}", timeout=2000)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(1200)
+def test_memory_is_steady_while_a_run_and_an_agent_are_followed(machine: Elsewhere, soak: bool) -> None:
+    """Pages that are looked at for long hold no more than they show. Ten minutes in full; some tens of rounds else."""
+    session = machine.ledger.research.sessions(heavy.PROJECT).items[-1]
+    with machine.served.http() as http:
+        writer = Writer(machine.ledger, http, session)
+        path = f"/?project={heavy.PROJECT}&page="
+        with (
+            machine.visit(f"{path}run&id={writer.run.number}") as run,
+            machine.visit(f"{path}experiments") as tried,
+        ):
+            counted = [page.context.new_cdp_session(page) for page in (run, tried)]
+            for _ in range(3):
+                writer.seen(run, tried)
+            gone_through(tried)
+            before = [held(each) for each in counted]
+            until = time.monotonic() + (600 if soak else 0)
+            begun = writer.rounds
+            while (rounds := writer.rounds - begun) < 40 or time.monotonic() < until:
+                writer.seen(run, tried)
+                if rounds % 20 == 0:
+                    gone_through(tried)
+            after = [held(each) for each in counted]
+    for first, last in zip(before, after, strict=True):
+        # A line of the log, a point of a curve and an experiment are new in each round; a page that is left is gone.
+        assert last.listeners - first.listeners <= 20
+        assert last.nodes - first.nodes <= 6 * rounds + 200
+        assert last.heap - first.heap <= 1e6 + 20_000 * rounds

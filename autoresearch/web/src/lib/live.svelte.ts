@@ -41,6 +41,11 @@ export class Live<T> {
     });
   }
 
+  /** Load it again from time to time: what is on its way comes first, however slow it is. */
+  look() {
+    if (!this.#busy) this.again();
+  }
+
   /** Load it again now. */
   again() {
     this.#run(this.#load());
