@@ -51,15 +51,15 @@ def program() -> str:
 
 
 @contextmanager
-def browser() -> Iterator[Browser]:
-    """A browser, closed at the end of the block."""
+def browser(*more: str) -> Iterator[Browser]:
+    """A browser, closed at the end of the block; more are options of its program."""
     # With a POSIX locale a chart library throws when it is loaded.
     environment: dict[str, str | float | bool] = {
         **os.environ,
         "LANG": "en_US.UTF-8",
         "LC_ALL": "en_US.UTF-8",
     }
-    options = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
+    options = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", *more]
     with sync_playwright() as playwright:
         made = playwright.chromium.launch(executable_path=program(), args=options, env=environment)
         try:

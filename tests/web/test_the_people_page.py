@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.serving import Served
-from tests.web.looking import PHONE, Scheme, Width, opened, photographed, violations
-from tests.web.signing import ADA, GOOD, GRACE, VICTOR, entered, signed_in
+from tests.serving import Served, listening
+from tests.web.looking import PHONE, Scheme, Site, Width, opened, photographed, violations
+from tests.web.signing import ADA, GOOD, GRACE, VICTOR, entered, peopled, signed_in
 
 NAMED = '<img src=x onerror="window.struck=1">'
 FRESH = "nine quiet lanterns drift"
@@ -244,3 +244,33 @@ def test_a_refused_change_is_said_where_it_was_made(chromium: Browser, tmp_path:
         expect(said).to_contain_text("is a member already. Change their role instead.")
         _surely(page, "Leave local")
         expect(_section(page, "Members").get_by_role("alert")).to_contain_text("without an owner")
+
+
+def test_names_by_others_are_text_and_fit_whatever_they_are(chromium: Browser, tmp_path: Path) -> None:
+    with listening(tmp_path) as served:
+        access = peopled(served).state.access
+        access.create_organization("x" * 99)
+        access.create_user(
+            f"{'b' * 60}@{'long.' * 30}example.org", GOOD, "local", role="admin", name="y" * 100
+        )
+        access.create_user("eve@example.org", GOOD, NAMED + "\u202e", role="owner", name=NAMED)
+        with opened(chromium, f"{served.url}/?page=people", width=PHONE) as page:
+            entered(page, "eve@example.org")
+            expect(page.get_by_text(f"owner of {NAMED}⟨U+202E⟩")).to_be_visible()
+            page.get_by_role("button", name="Account").click()
+            photographed(page, "people-hostile")
+            assert violations(page) == []
+        with opened(chromium, f"{served.url}/?page=people", width=PHONE) as page:
+            entered(page, ADA)
+            expect(page.get_by_text("y" * 100)).to_be_visible()
+            photographed(page, "people-long")
+            assert violations(page) == []
+
+
+def test_on_ones_own_machine_one_sees_as_whom_one_acts(site: Site) -> None:
+    with site.visit("/") as page:
+        page.get_by_role("button", name="Account: ada").click()
+        page.get_by_role("link", name="Who you are").click()
+        expect(page.get_by_text("on this machine")).to_be_visible()
+        expect(page.get_by_role("button", name="Make a key")).to_have_count(0)
+        assert violations(page) == []
