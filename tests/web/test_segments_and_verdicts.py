@@ -1,4 +1,4 @@
-"""Research whose goal was changed, an experiment with its runs and what it made, and what a person may do about it."""
+"""Research whose goal was changed, what an experiment made, and what a person may do about it."""
 
 from __future__ import annotations
 
@@ -116,29 +116,6 @@ def test_tokens_and_money_are_those_of_the_campaigns_of_the_segment(site: Site) 
         last = page.locator("main dl").first.locator(".card").nth(4)
         expect(last).to_contain_text(f"${cost:.2f} in all")
         expect(last).to_contain_text(f"${cost / (len(frontier.steps) - 1):.2f} a gain")
-
-
-def test_an_experiment_shows_the_curves_and_the_output_of_its_runs(site: Site) -> None:
-    best = _experiment(site, "best")
-    with site.visit(f"{OVERVIEW}&page=experiment&id={best.number}") as page:
-        runs = page.locator("section", has=page.get_by_role("heading", name="Runs", exact=True))
-        expect(runs.get_by_role("row")).to_have_count(3)
-        chart = page.locator("section.card, figure", has=page.get_by_role("heading", name="train/loss")).first
-        chart.locator("canvas").wait_for()
-        console = page.get_by_role("log", name="Console")
-        expect(console).to_contain_text("seed 2, step 150")
-        runs.get_by_role("row", name="seed-0").get_by_role("button", name="Output").click()
-        expect(console).to_contain_text("seed 0, step 150")
-        expect(page).to_have_url(re.compile("run=1"))
-        runs.get_by_role("link", name="seed-1").click()
-        expect(page.get_by_role("heading", level=1)).to_contain_text("seed-1")
-
-
-def test_an_experiment_without_runs_loads_no_chart(site: Site) -> None:
-    with site.visit(f"{OVERVIEW}&page=experiment&id=1") as page:
-        page.get_by_role("heading", name="Change", exact=True).wait_for()
-        loaded = page.evaluate("performance.getEntriesByType('resource').map(each => each.name)")
-        assert not [name for name in loaded if "/charts" in name]
 
 
 def test_what_the_best_made_is_promoted_from_the_overview_and_from_the_experiment(site: Site) -> None:

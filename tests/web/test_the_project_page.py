@@ -7,6 +7,9 @@ import re
 
 from playwright.sync_api import expect
 
+from autoresearch.records.campaign import CampaignRequest
+from autoresearch.records.goal import GoalRequest
+from autoresearch.records.ids import new_id
 from tests.web import seeding
 from tests.web.looking import Site, photographed, violations
 from tests.web.seeding import HOSTILE
@@ -78,6 +81,22 @@ def test_a_campaign_is_paused_and_gone_on_with_and_stopping_asks_first(site: Sit
         panel.get_by_role("button", name="Stop").click()
         expect(panel.get_by_role("button", name="sure?")).to_be_visible()
         assert site.ledger.campaigns.campaign(site.campaign.id).state == "running"
+
+
+def test_each_campaign_under_way_has_its_panel(site: Site) -> None:
+    ledger = site.ledger
+    ledger.research.set_goal("twice", GoalRequest.make(metric="loss", direction="min"))
+    session = seeding.opened(ledger, "one", "twice")
+    seeding.judged(ledger, seeding.recorded(ledger, session, "First"), "keep", 1.0)
+    for agent in ("codex", "gemini"):
+        request = CampaignRequest.make(id=new_id(), project="twice", session_id=session.id, agent=agent)
+        ledger.campaigns.begin(request)
+    with site.visit("/?project=twice") as page:
+        expect(page.get_by_role("region", name="Campaign 1")).to_contain_text("codex")
+        second = page.get_by_role("region", name="Campaign 2")
+        second.get_by_role("button", name="Pause").click()
+        expect(second).to_contain_text("paused")
+        expect(page.get_by_role("region", name="Campaign 1")).not_to_contain_text("paused")
 
 
 def test_a_note_is_left_for_the_agents_by_the_person_who_looks(site: Site) -> None:
