@@ -233,6 +233,9 @@ def test_a_child_process_has_a_connection_of_its_own(online: Far) -> None:
     body = """
         ar.log({"parent": 1.0})
         ar.active_run().flush()
+        import warnings
+        # From 3.12 on Python warns of a fork beside threads.
+        warnings.simplefilter("ignore", DeprecationWarning)
         child = os.fork()
         if not child:
             ar.log({"child": 1.0})
