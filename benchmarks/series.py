@@ -94,8 +94,8 @@ def write(connection: sqlite3.Connection, work: Sequence[Batch]) -> tuple[float,
     for batch in work:
         connection.execute("BEGIN IMMEDIATE")
         points = Points(connection, "local")
-        if points.advance(batch):
-            points.append(batch)
+        (answer,) = points.take(batch)
+        assert answer == batch.last, answer
         connection.execute("COMMIT")
     return time.process_time() - cpu, time.perf_counter() - wall
 
@@ -241,8 +241,7 @@ cpu, wall = time.process_time(), time.perf_counter()
 for batch in made:
     c.execute("BEGIN IMMEDIATE")
     p = Points(c, "local")
-    p.advance(batch)
-    p.append(batch)
+    assert p.take(batch) == [batch.last]
     c.execute("COMMIT")
 assert "numpy" not in sys.modules
 print(time.process_time() - cpu, time.perf_counter() - wall)
