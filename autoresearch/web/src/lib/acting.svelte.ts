@@ -2,14 +2,17 @@
 
 import type { Refusal } from "../api/asking";
 
+const SAVING = "Saving";
+
 export class Acting {
   refusal = $state.raw<Refusal | null>(null);
   said = $state("");
 
-  /** Do it, and then what follows from it. */
+  /** Do it, and then what follows from it; who presses twice means it once. */
   async act(call: () => Promise<unknown>, then: () => void = () => undefined, done = "Saved") {
+    if (this.said === SAVING) return;
     this.refusal = null;
-    this.said = "Saving";
+    this.said = SAVING;
     try {
       await call();
       this.said = done;
