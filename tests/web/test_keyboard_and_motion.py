@@ -75,7 +75,7 @@ def test_nothing_moves_for_whoever_wants_no_motion(site: Site) -> None:
         moving = "document.getAnimations().filter((it) => it.playState === 'running').length"
         page.wait_for_function(f"{moving} === 0")
         page.emulate_media(reduced_motion="no-preference")
-        page.wait_for_function(f"{moving} > 0")
+        assert page.wait_for_function(f"{moving} > 0").json_value()
 
 
 def test_question_mark_lists_the_keys_on_every_page(site: Site) -> None:
