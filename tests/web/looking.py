@@ -46,6 +46,8 @@ class Site:
         assert door is not None
         url = f"{self.served.url}{path}#{door.link}"
         with opened(self.chromium, url, width=width, scheme=scheme) as page:
+            # A link counts once: the next page has to be opened by the next one.
+            page.locator("#main").wait_for(state="attached")
             yield page
 
 
