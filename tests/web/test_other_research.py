@@ -142,13 +142,13 @@ def test_memory_is_steady_while_a_run_and_an_agent_are_followed(machine: Elsewhe
             machine.visit(f"{path}experiments") as tried,
         ):
             counted = [page.context.new_cdp_session(page) for page in (run, tried)]
-            for _ in range(3):
+            for _ in range(2):
                 writer.seen(run, tried)
             gone_through(tried)
             before = [held(each) for each in counted]
             until = time.monotonic() + (600 if soak else 0)
             begun = writer.rounds
-            while (rounds := writer.rounds - begun) < 40 or time.monotonic() < until:
+            while (rounds := writer.rounds - begun) < 20 or time.monotonic() < until:
                 writer.seen(run, tried)
                 if rounds % 20 == 0:
                     gone_through(tried)
