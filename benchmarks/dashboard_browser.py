@@ -56,8 +56,16 @@ window.want = (selector, count) => (window.useful = new Promise((done) => {
 }));
 window.strokes = [];
 const stroke = CanvasRenderingContext2D.prototype.stroke;
-CanvasRenderingContext2D.prototype.stroke = function (...given) { stroke.apply(this, given); window.strokes.push(performance.now()); };
-addEventListener("mouseup", () => { window.released = performance.now(); window.strokes = []; }, true);
+CanvasRenderingContext2D.prototype.stroke = function (...given) {
+  stroke.apply(this, given);
+  if (window.sight?.has(this.canvas) ?? true) window.strokes.push(performance.now());
+};
+const inSight = (canvas) => { const { top, bottom } = canvas.getBoundingClientRect(); return bottom > 0 && top < innerHeight; };
+addEventListener("mouseup", () => {
+  window.sight = new Set([...document.querySelectorAll("canvas")].filter(inSight));
+  window.released = performance.now();
+  window.strokes = [];
+}, true);
 """
 
 
