@@ -70,7 +70,7 @@ def test_a_zoom_is_that_of_every_chart_and_a_double_click_undoes_it(site: Site) 
         assert other is not None
         over.nth(1).hover(position={"x": other["width"] / 2, "y": 60})
         tip = page.locator("figure").nth(1).locator(".tip")
-        expect(tip).to_contain_text(re.compile(r"step 1(49|50)"))
+        expect(tip).to_contain_text(re.compile(r"step 1(4[789]|5[0123])\b"))
         over.nth(1).dblclick(position={"x": other["width"] / 2, "y": 60})
         expect(page).not_to_have_url(re.compile("zoom="))
 
