@@ -54,17 +54,29 @@ window.want = (selector, count) => (window.useful = new Promise((done) => {
   const look = () => (document.querySelectorAll(selector).length < count ? requestAnimationFrame(look) : requestAnimationFrame(() => done(performance.now())));
   look();
 }));
-window.strokes = [];
+[window.strokes, window.frames] = [[], []];
+// The lines of a canvas are drawn when the frame ends: the one after it is the first in which they are seen.
+let due = false;
+function framed() {
+  if (due) return;
+  due = true;
+  requestAnimationFrame(() => {
+    due = false;
+    requestAnimationFrame(() => window.frames.push(performance.now()));
+  });
+}
 const stroke = CanvasRenderingContext2D.prototype.stroke;
 CanvasRenderingContext2D.prototype.stroke = function (...given) {
   stroke.apply(this, given);
-  if (window.sight?.has(this.canvas) ?? true) window.strokes.push(performance.now());
+  if (!(window.sight?.has(this.canvas) ?? true)) return;
+  window.strokes.push(performance.now());
+  framed();
 };
 const inSight = (canvas) => { const { top, bottom } = canvas.getBoundingClientRect(); return bottom > 0 && top < innerHeight; };
 addEventListener("mouseup", () => {
   window.sight = new Set([...document.querySelectorAll("canvas")].filter(inSight));
   window.released = performance.now();
-  window.strokes = [];
+  [window.strokes, window.frames] = [[], []];
 }, true);
 """
 
@@ -143,12 +155,13 @@ BURSTS = """() => {
     bursts.at(-1).end = at;
     bursts.at(-1).lines += 1;
   }
-  return bursts.map(({ begin, end, lines }) => [begin - window.released, end - window.released, lines]);
+  const seen = (end) => window.frames.find((at) => at >= end) ?? end;
+  return bursts.map(({ begin, end, lines }) => [begin - window.released, seen(end) - window.released, lines]);
 }"""
 
 
 def zoom(chromium: Browser, url: str, key: str, times: int) -> None:
-    """From the end of a drag over a chart of 50 runs until all charts in sight are drawn, and until the finer points are."""
+    """From the end of a drag over a chart of 50 runs until all charts in sight are seen drawn, and until the finer points are."""
     for slow in (False, True):
         first, last = [], []
         with visit(chromium, url, key, slow=slow) as (page, _):
@@ -174,7 +187,8 @@ def zoom(chromium: Browser, url: str, key: str, times: int) -> None:
             for taken in (first, last)
         ]
         print(
-            f"a zoom{', slow' if slow else ''}: drawn after {words[0]} ms, with finer points after {words[1]} ms",
+            f"a zoom{', slow' if slow else ''}: drawn after {words[0]} ms, "
+            f"with finer points after {words[1]} ms",
             flush=True,
         )
 
