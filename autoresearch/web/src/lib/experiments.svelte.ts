@@ -41,7 +41,8 @@ class Experiments {
   /** The numbers of those recorded just before and just after one, where there are any. */
   beside(number: number): { previous: number | undefined; next: number | undefined } {
     if (!number) return { previous: undefined, next: undefined };
-    return { previous: this.list.find((each) => each.number < number)?.number, next: this.list.findLast((each) => each.number > number)?.number };
+    // They count up from 1 without a gap: the one before is known also while the list is still on its way.
+    return { previous: number > 1 ? number - 1 : undefined, next: this.list.findLast((each) => each.number > number)?.number };
   }
 
   async #read() {
