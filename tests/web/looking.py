@@ -16,7 +16,7 @@ from tests.serving import Served
 from tests.web.browser import AXE
 from tests.web.seeding import Seeded
 
-__all__ = ["PHONE", "SCREENS", "WIDE", "Scheme", "Site", "Width", "photographed", "violations"]
+__all__ = ["PHONE", "SCREENS", "WIDE", "Dashboard", "Scheme", "Site", "Width", "photographed", "violations"]
 
 Scheme = Literal["light", "dark"]
 Width = Literal[1440, 390]
@@ -30,14 +30,12 @@ _KNOWN = ("Failed to load resource", "The Cross-Origin-Opener-Policy header has 
 
 
 @dataclass
-class Site:
-    """A dashboard that is served, and what it shows."""
+class Dashboard:
+    """A dashboard that is served, and the ledger below it."""
 
     chromium: Browser
     served: Served
     ledger: LocalLedger
-    seeds: Seeded
-    campaign: Campaign
 
     @contextmanager
     def visit(self, path: str, *, width: Width = WIDE, scheme: Scheme = "light") -> Iterator[Page]:
@@ -49,6 +47,14 @@ class Site:
             # A link counts once: the next page has to be opened by the next one.
             page.locator("#main").wait_for(state="attached")
             yield page
+
+
+@dataclass
+class Site(Dashboard):
+    """The dashboard of the research that was made up for its tests."""
+
+    seeds: Seeded
+    campaign: Campaign
 
 
 @contextmanager

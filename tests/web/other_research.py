@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser
 
 from autoresearch.ledger.local.ledger import LocalLedger
 from autoresearch.loop.demo import run_demo
@@ -18,33 +16,14 @@ from autoresearch.track.exchanging import import_log
 from autoresearch.track.workspace import Workspace
 from tests import replay
 from tests.quick_demo import quick_demo
-from tests.serving import Served, listening
+from tests.serving import listening
 from tests.web import heavy
-from tests.web.looking import WIDE, Scheme, Width, opened
+from tests.web.looking import Dashboard
 
-__all__ = ["DEMO", "PUBLIC", "Elsewhere", "imported", "machine", "research"]
+__all__ = ["DEMO", "PUBLIC", "imported", "machine", "research"]
 
 DEMO, PUBLIC = "lm", "public"
 _LOG = "karpathy__autoresearch__pr109-loop.tsv"
-
-
-@dataclass
-class Elsewhere:
-    """A dashboard over that machine's store."""
-
-    chromium: Browser
-    served: Served
-    ledger: LocalLedger
-
-    @contextmanager
-    def visit(self, path: str, *, width: Width = WIDE, scheme: Scheme = "light") -> Iterator[Page]:
-        """A page that was opened by a new link; nothing may have failed in it at the end."""
-        door = self.served.state.door
-        assert door is not None
-        url = f"{self.served.url}{path}#{door.link}"
-        with opened(self.chromium, url, width=width, scheme=scheme) as page:
-            page.locator("main h1, main h2").first.wait_for()
-            yield page
 
 
 @pytest.fixture(scope="module")
@@ -58,16 +37,16 @@ def research(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def machine(research: Path, chromium: Browser) -> Iterator[Elsewhere]:
+def machine(research: Path, chromium: Browser) -> Iterator[Dashboard]:
     """The dashboard over it; the public log comes with :func:`imported`."""
     with listening(research) as served:
         state = served.state
         ledger = LocalLedger(state.database, state.objects, actor=Actor(kind="agent", name="claude-code"))
         state.door = Door(Actor(kind="human", name="ada"))
-        yield Elsewhere(chromium, served, ledger)
+        yield Dashboard(chromium, served, ledger)
 
 
-def imported(machine: Elsewhere) -> None:
+def imported(machine: Dashboard) -> None:
     """Have the public log, which is not part of the project; skips the test where it is not beside it."""
     log = replay.require() / _LOG
     with Workspace.open(machine.served.home, project=PUBLIC, home=machine.served.home) as workspace:

@@ -10,8 +10,8 @@ from playwright.sync_api import Page, expect
 
 from tests.web import heavy, seeding
 from tests.web.following import Writer, gone_through, held
-from tests.web.looking import Scheme, Width, photographed, violations
-from tests.web.other_research import DEMO, PUBLIC, Elsewhere, imported, machine, research
+from tests.web.looking import Dashboard, Scheme, Width, photographed, violations
+from tests.web.other_research import DEMO, PUBLIC, imported, machine, research
 
 __all__ = ["machine", "research"]  # fixtures
 
@@ -41,7 +41,7 @@ LIST = ".list tbody"
 @pytest.mark.parametrize(("width", "scheme"), [(1440, "dark"), (390, "light")])
 @pytest.mark.parametrize("project", PAGES)
 def test_every_page_is_whole_and_accessible(
-    machine: Elsewhere, project: str, width: Width, scheme: Scheme
+    machine: Dashboard, project: str, width: Width, scheme: Scheme
 ) -> None:
     if project == PUBLIC:
         imported(machine)
@@ -56,7 +56,7 @@ def test_every_page_is_whole_and_accessible(
 
 
 def test_the_demo_is_followed_from_its_staircase_down_to_the_change_its_run_and_the_winner(
-    machine: Elsewhere,
+    machine: Dashboard,
 ) -> None:
     with machine.visit(f"/?project={DEMO}") as page:
         page.get_by_role("link", name=re.compile(r"^#\d+$")).first.click()
@@ -71,7 +71,7 @@ def test_the_demo_is_followed_from_its_staircase_down_to_the_change_its_run_and_
         expect(page.get_by_role("heading", name="val_bpb")).to_be_visible()
 
 
-def test_rows_of_a_public_log_are_found_sorted_and_opened(machine: Elsewhere) -> None:
+def test_rows_of_a_public_log_are_found_sorted_and_opened(machine: Dashboard) -> None:
     imported(machine)
     with machine.visit(f"/?project={PUBLIC}&page=experiments") as page:
         page.get_by_role("button", name="Score").click()
@@ -82,7 +82,7 @@ def test_rows_of_a_public_log_are_found_sorted_and_opened(machine: Elsewhere) ->
         expect(page.get_by_role("heading", name="Verdict")).to_be_visible()
 
 
-def test_no_frame_shows_a_gap_while_thousands_of_rows_are_scrolled_through(machine: Elsewhere) -> None:
+def test_no_frame_shows_a_gap_while_thousands_of_rows_are_scrolled_through(machine: Dashboard) -> None:
     with machine.visit(f"/?project={heavy.PROJECT}&page=experiments") as page:
         expect(page.locator(".foot")).to_contain_text(f"{heavy.SMALL.experiments:,} experiments")
         frames, gaps = scrolled(page, 80)
@@ -116,7 +116,7 @@ def scrolled(page: Page, pixels: int) -> tuple[int, list[object]]:
 
 
 def test_what_an_agent_does_in_a_large_project_is_in_both_browsers_within_two_seconds(
-    machine: Elsewhere,
+    machine: Dashboard,
 ) -> None:
     path = f"/?project={heavy.PROJECT}"
     with machine.visit(path) as one, machine.visit(f"{path}&page=experiments") as other:
@@ -131,7 +131,7 @@ def test_what_an_agent_does_in_a_large_project_is_in_both_browsers_within_two_se
 
 @pytest.mark.soak
 @pytest.mark.timeout(1200)
-def test_memory_is_steady_while_a_run_and_an_agent_are_followed(machine: Elsewhere, soak: bool) -> None:
+def test_memory_is_steady_while_a_run_and_an_agent_are_followed(machine: Dashboard, soak: bool) -> None:
     """Pages that are looked at for long hold no more than they show. Ten minutes in full; some tens of rounds else."""
     session = machine.ledger.research.sessions(heavy.PROJECT).items[-1]
     with machine.served.http() as http:
