@@ -75,6 +75,28 @@ def test_a_zoom_is_that_of_every_chart_and_a_double_click_undoes_it(site: Site) 
         expect(page).not_to_have_url(re.compile("zoom="))
 
 
+def test_a_chart_that_was_out_of_sight_has_the_zoom_too(site: Site) -> None:
+    with site.visit(CHARTS) as page:
+        over = page.locator(".u-over")
+        page.get_by_role("heading", name="train/loss").wait_for()
+        page.set_viewport_size({"width": 900, "height": 620})
+        over.first.scroll_into_view_if_needed()
+        box = over.first.bounding_box()
+        assert box is not None
+        page.mouse.move(box["x"] + box["width"] * 0.25, box["y"] + 60)
+        page.mouse.down()
+        page.mouse.move(box["x"] + box["width"] * 0.5, box["y"] + 60, steps=4)
+        page.mouse.up()
+        page.wait_for_url(re.compile("zoom="))
+        last = page.locator("figure", has=page.get_by_role("heading", name="train/loss"))
+        wide = last.locator(".u-over").bounding_box()
+        assert wide is not None
+        assert wide["y"] > 620, "out of sight"
+        last.locator(".u-over").hover(position={"x": wide["width"] / 2, "y": 60})
+        # The middle of what was chosen; without the zoom it would be step 200.
+        expect(last.locator(".tip")).to_contain_text(re.compile(r"step 1[3-7]\d\b"))
+
+
 def test_a_run_that_is_pointed_at_in_the_legend_or_the_table_stands_before_the_others(site: Site) -> None:
     with site.visit(f"/?project={PROJECT}&page=runs&view=both&metric=train/grad") as page:
         _drawn(page, 1)
