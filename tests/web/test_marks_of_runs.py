@@ -119,6 +119,10 @@ def test_runs_are_gone_through_chosen_starred_archived_and_opened_by_keys(
         assert page.get_by_label("Filter").input_value() == "run-1 as"
         page.get_by_label("Filter").fill("")
         page.keyboard.press("Escape")
+        # News of the list does not take the focus back to where it was before.
+        ledger = LocalLedger(held.state.database, held.state.objects)
+        ledger.runs.edit(RunEdit.make(run_id=ledger.runs.find(PROJECT, "5").id, add_tags=("late",)))
+        expect(page.locator("tbody .tag", has_text="late")).to_be_visible()
         expect(page.locator("tbody tr")).to_have_count(3)
         page.keyboard.press("j")
         page.keyboard.press("Enter")
