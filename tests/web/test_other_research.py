@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 import time
+from typing import get_args
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from tests.web import heavy, seeding
 from tests.web.following import Writer, gone_through, held
-from tests.web.looking import Dashboard, Scheme, Width, photographed, violations
+from tests.web.looking import PHONE, WIDE, Dashboard, Scheme, Width, photographed, violations
 from tests.web.other_research import DEMO, PUBLIC, imported, machine, research
 
 __all__ = ["machine", "research"]  # fixtures
@@ -38,21 +39,23 @@ PAGES = {
 LIST = ".list tbody"
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(1440, "dark"), (390, "light")])
+@pytest.mark.parametrize("width", [WIDE, PHONE])
 @pytest.mark.parametrize("project", PAGES)
-def test_every_page_is_whole_and_accessible(
-    machine: Dashboard, project: str, width: Width, scheme: Scheme
+def test_every_page_is_whole_and_accessible_in_light_and_in_dark(
+    machine: Dashboard, project: str, width: Width
 ) -> None:
     if project == PUBLIC:
         imported(machine)
-    with machine.visit("/", width=width, scheme=scheme) as page:
+    with machine.visit("/", width=width) as page:
         for name, (words, shown) in PAGES[project].items():
             page.goto(f"{machine.served.url}/?project={project}{words}")
             page.locator(shown).first.wait_for()
             expect(page.locator("[aria-busy]")).to_have_count(0)
             page.evaluate("document.fonts.ready")
-            photographed(page, f"{project}-{name}-{width}-{scheme}")
-            assert violations(page) == [], name
+            for scheme in get_args(Scheme):
+                page.emulate_media(color_scheme=scheme)
+                photographed(page, f"{project}-{name}-{width}-{scheme}")
+                assert violations(page) == [], (name, scheme)
 
 
 def test_the_demo_is_followed_from_its_staircase_down_to_the_change_its_run_and_the_winner(
