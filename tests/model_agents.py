@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from autoresearch.drivers.base import Assignment, Proposal
+from autoresearch.drivers.base import Assignment
 from autoresearch.drivers.models.agent import ModelAgent
 from autoresearch.errors import AgentError
 from tests.model_server import call
 
-__all__ = ["EDIT", "TRAIN", "WIRES", "Agent", "Clock", "failure", "lines", "proposed", "results"]
+__all__ = ["EDIT", "TRAIN", "WIRES", "Agent", "Clock", "failure", "lines", "results"]
 
 TRAIN = "LR = 1\nprint('loss:', LR)\n"
 WIRES = ("openai-chat", "anthropic-messages")
@@ -36,12 +36,6 @@ class Clock:
 
 
 Agent = Callable[..., ModelAgent]
-
-
-def proposed(agent: ModelAgent, assignment: Assignment) -> Proposal:
-    proposal = agent.propose(assignment)
-    assert proposal is not None
-    return proposal
 
 
 def failure(agent: ModelAgent, assignment: Assignment) -> AgentError:

@@ -60,6 +60,7 @@ class Proposal:
         model: The model that answered, where that is known.
         session: Id of the conversation, by which the agent's own program goes on with it.
         transcript: File with everything the agent's program said, below the assignment's scratch folder.
+        give_up: It knows nothing more to try, and says what it took to find that out; the note may then be empty.
     """
 
     note: str
@@ -69,6 +70,7 @@ class Proposal:
     model: str | None = None
     session: str | None = None
     transcript: Path | None = None
+    give_up: bool = False
 
 
 class Agent(Protocol):
@@ -80,7 +82,7 @@ class Agent(Protocol):
         ...
 
     def propose(self, assignment: Assignment) -> Proposal | None:
-        """The next change, or None when it knows nothing more to try.
+        """The next change, or None when it knows nothing more to try and spent nothing on that.
 
         It is called in a thread of its own for each trial, several of them at once when a campaign has several workers.
         Commands that it runs with ``execution.runner.run_command`` are ended when the campaign is; what else takes long

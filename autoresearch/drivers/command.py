@@ -60,8 +60,8 @@ class CommandAgent:
     model: str | None = None
     environment: Mapping[str, str] | None = field(default=None, repr=False)
 
-    def propose(self, assignment: Assignment) -> Proposal | None:
-        """The next change, edited by the program into the assignment's folder, or None when it knows nothing more to try.
+    def propose(self, assignment: Assignment) -> Proposal:
+        """The next change, edited by the program into the assignment's folder, or that it knows nothing more to try.
 
         The program has the assignment's seconds, or those of the profile; then it and all it started is ended.
 
@@ -80,8 +80,6 @@ class CommandAgent:
             error.details.setdefault("fatal", False)
             error.details |= {"usage": asdict(said.usage), "transcript": str(call.transcript)}
             raise
-        if answer.give_up:
-            return None
         return Proposal(
             answer.note,
             config=answer.config,
@@ -89,6 +87,7 @@ class CommandAgent:
             model=said.model or self.model,
             session=said.session,
             transcript=call.transcript,
+            give_up=answer.give_up,
         )
 
     def _answer(self, said: Said, call: _Call) -> Answer:

@@ -134,7 +134,7 @@ class ScriptedAgent:
             error.details.setdefault("fatal", False)
             error.details["usage"] = asdict(usage)
             raise
-        return None if answer.give_up else Proposal(answer.note, config=answer.config, usage=usage)
+        return Proposal(answer.note, config=answer.config, usage=usage, give_up=answer.give_up)
 
 
 def _act(folder: Path, turn: ScriptedTurn) -> None:

@@ -116,12 +116,13 @@ class Inquiry:
             self._keep(error.details.get("transcript"))
             raise
         desk.go_on()
-        if proposal is not None:
-            self._spend(proposal.usage, begun)
-            self._keep(proposal.transcript)
-            named = {"model": proposal.model, "conversation": proposal.session, "agent": desk.agent.name}
-            self.usage.update({name: value for name, value in named.items() if value})
-        return proposal
+        if proposal is None:
+            return None
+        self._spend(proposal.usage, begun)
+        self._keep(proposal.transcript)
+        named = {"model": proposal.model, "conversation": proposal.session, "agent": desk.agent.name}
+        self.usage.update({name: value for name, value in named.items() if value})
+        return None if proposal.give_up else proposal
 
     def _assignment(self, said: str) -> Assignment:
         """What is known, and the question; both are kept before the agent sees them."""

@@ -42,7 +42,6 @@ def test_a_program_edits_the_folder_and_its_answer_is_the_proposal(tmp_path: Pat
         say(type="result", text="Done. " + ANSWER)
     """
     proposal = agent(tmp_path, code).propose(assignment(tmp_path))
-    assert proposal is not None
     assert (proposal.note, proposal.config) == ("too hot -> LR halved", {"LR": 0.05})
     assert proposal.usage == Usage(input_tokens=150, output_tokens=10)
     assert (proposal.model, proposal.session) == ("m-1", "s-1")
@@ -52,9 +51,16 @@ def test_a_program_edits_the_folder_and_its_answer_is_the_proposal(tmp_path: Pat
     assert json.loads(proposal.transcript.read_text().splitlines()[0])["session"] == "s-1"
 
 
-def test_an_agent_that_knows_nothing_more_gives_no_proposal(tmp_path: Path) -> None:
-    code = """say(type="result", text='```json\\n{"give_up": true}\\n```')"""
-    assert agent(tmp_path, code).propose(assignment(tmp_path)) is None
+def test_an_agent_that_knows_nothing_more_says_what_it_took_to_find_that_out(tmp_path: Path) -> None:
+    code = """
+        say(type="step", read=100, written=7)
+        say(type="result", text='```json\\n{"give_up": true}\\n```')
+    """
+    proposal = agent(tmp_path, code).propose(assignment(tmp_path))
+    assert proposal.give_up
+    assert proposal.usage == Usage(input_tokens=100, output_tokens=7)
+    assert proposal.transcript is not None
+    assert "give_up" in proposal.transcript.read_text()
 
 
 PROMPTS = {
@@ -273,7 +279,7 @@ def test_nothing_that_a_program_started_outlives_it(tmp_path: Path) -> None:
             os.read(ready, 1)
         {ANSWERS}
     """
-    assert agent(tmp_path, code).propose(assignment(tmp_path)) is not None
+    assert agent(tmp_path, code).propose(assignment(tmp_path)).note
     children = (tmp_path / "tree" / "children").read_text().split()
     assert len(children) == 2
     assert not any(map(going_on, children))
@@ -303,7 +309,6 @@ def test_what_a_program_prints_is_kept_in_bounds_and_counted_whole(tmp_path: Pat
         {ANSWERS}
     """
     proposal = agent(tmp_path, code).propose(assignment(tmp_path))
-    assert proposal is not None
     assert proposal.usage.input_tokens == 400
     assert proposal.transcript is not None
     assert proposal.transcript.stat().st_size < 17 * 1024 * 1024

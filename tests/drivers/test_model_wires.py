@@ -9,7 +9,7 @@ import pytest
 
 from autoresearch.drivers.base import Assignment
 from autoresearch.drivers.models.making import model_agent
-from tests.model_agents import EDIT, TRAIN, Agent, Clock, failure, proposed, results
+from tests.model_agents import EDIT, TRAIN, Agent, Clock, failure, results
 from tests.model_server import ModelServer, Reply, Said, call, final
 
 
@@ -18,7 +18,7 @@ def test_arguments_that_are_no_json_come_back_with_the_reason(
 ) -> None:
     server.says(Said(calls=[("edit_file", '{"path": "train.py", ')]), Said(calls=[EDIT]), Said(final()))
     profile = {"wire": "openai-chat", "base_url": server.url}
-    proposed(model_agent("tested", profile, model="m"), assignment)
+    model_agent("tested", profile, model="m").propose(assignment)
     (told,) = results(server.asked[1])
     assert told.startswith("error: The call of edit_file was not run: its arguments are no JSON (")
     # A server puts the conversation through a template that fails on broken arguments.
@@ -31,7 +31,7 @@ def test_tokens_from_the_cache_are_read_tokens_at_their_own_price(
     server.says(Said(final(), usage={"read": 100_000, "written": 0, "cached": 900_000}))
     profile = {"wire": "anthropic-messages", "base_url": server.url}
     prices = {"price_input": 10.0, "price_output": 1.0, "price_cached": 1.0}
-    made = proposed(model_agent("tested", profile, model="m", options=prices), assignment)
+    made = model_agent("tested", profile, model="m", options=prices).propose(assignment)
     assert made.usage.input_tokens == 1_000_000
     assert made.usage.cost == pytest.approx(1.9)
 
@@ -54,7 +54,7 @@ def test_what_old_calls_gave_is_left_out_when_the_conversation_is_too_long(
         too_long,
         Said(final()),
     )
-    proposed(agent(), assignment)
+    agent().propose(assignment)
     assert results(server.asked[3]) == [
         "[left out to make room; call the tool again if it is needed]",
         TRAIN,
@@ -73,7 +73,7 @@ def test_an_answer_that_was_cut_is_asked_for_again_in_short(
     agent: Agent, server: ModelServer, assignment: Assignment
 ) -> None:
     server.says(Said("Let me think", stop="length"), Said(final()))
-    proposed(agent(), assignment)
+    agent().propose(assignment)
     assert "Your answer was cut at its limit" in json.dumps(server.asked[1]["messages"])
 
 
@@ -81,7 +81,7 @@ def test_a_call_that_was_cut_is_not_run(agent: Agent, server: ModelServer, assig
     server.says(
         Said(calls=[call("list_files"), call("write_file", path="a", text="")], stop="length"), Said(final())
     )
-    proposed(agent(), assignment)
+    agent().propose(assignment)
     told = results(server.asked[1])
     assert "bytes" in told[0]
     assert "cut at its limit before the call was whole" in told[1]
@@ -93,7 +93,7 @@ def test_each_question_is_marked_for_the_cache_up_to_its_end(
 ) -> None:
     server.says(Said(calls=[EDIT]), Said(final()))
     profile = {"wire": "anthropic-messages", "base_url": server.url}
-    proposed(model_agent("tested", profile, model="m"), assignment)
+    model_agent("tested", profile, model="m").propose(assignment)
     for body in server.asked:
         blocks = [block for one in body["messages"] for block in one["content"]]
         assert [block.get("cache_control") for block in blocks[:-1]] == [None] * (len(blocks) - 1)
@@ -103,9 +103,8 @@ def test_each_question_is_marked_for_the_cache_up_to_its_end(
 def test_thinking_goes_back_as_it_came(server: ModelServer, assignment: Assignment) -> None:
     thought = {"type": "thinking", "thinking": "hm", "signature": "abc="}
     server.says(Said(calls=[EDIT], extra=[thought]), Said(final()))
-    proposed(
-        model_agent("tested", {"wire": "anthropic-messages", "base_url": server.url}, model="m"), assignment
-    )
+    profile = {"wire": "anthropic-messages", "base_url": server.url}
+    model_agent("tested", profile, model="m").propose(assignment)
     assert server.asked[1]["messages"][1]["content"][0] == thought
 
 
@@ -119,7 +118,7 @@ def test_fields_that_only_one_server_knows_go_back_as_they_came(
         return Reply(200, said)
 
     server.says(step, Said(final()))
-    proposed(model_agent("tested", {"wire": "openai-chat", "base_url": server.url}, model="m"), assignment)
+    model_agent("tested", {"wire": "openai-chat", "base_url": server.url}, model="m").propose(assignment)
     sent = server.asked[1]["messages"][2]
     assert sent["reasoning_content"] == "hm"
     assert "audio" not in sent
@@ -150,7 +149,7 @@ def test_more_calls_at_once_than_are_run_are_all_answered(
     agent: Agent, server: ModelServer, assignment: Assignment
 ) -> None:
     server.says(Said(calls=[call("list_files")] * 40), Said(final()))
-    proposed(agent(), assignment)
+    agent().propose(assignment)
     told = results(server.asked[1])
     assert len(told) == 40
     assert "more than 32 calls at once" in told[-1]

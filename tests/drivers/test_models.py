@@ -13,7 +13,7 @@ from autoresearch.drivers.base import Assignment
 from autoresearch.drivers.models.making import model_agent
 from autoresearch.drivers.models.requests import Waiting
 from autoresearch.execution.runner import ended_when
-from tests.model_agents import EDIT, TRAIN, Agent, Clock, failure, lines, proposed, results
+from tests.model_agents import EDIT, TRAIN, Agent, Clock, failure, lines, results
 from tests.model_server import KEY, ModelServer, Reply, Said, call, final
 
 
@@ -23,7 +23,7 @@ def test_a_model_reads_edits_and_answers(agent: Agent, server: ModelServer, assi
         Said(calls=[EDIT]),
         Said(final("slow -> faster", lr=2)),
     )
-    made = proposed(agent(), assignment)
+    made = agent().propose(assignment)
     assert (made.note, made.config, made.edits) == ("slow -> faster", {"lr": 2}, {})
     assert (assignment.folder / "train.py").read_text() == TRAIN.replace("LR = 1", "LR = 2")
     assert results(server.asked[1]) == [f"train.py ({len(TRAIN)} bytes)", TRAIN]
@@ -35,7 +35,7 @@ def test_the_question_and_the_tools_go_with_every_request(
     agent: Agent, server: ModelServer, assignment: Assignment
 ) -> None:
     server.says(Said(calls=[call("list_files")]), Said(final()))
-    proposed(agent(body={"temperature": 0.5}), assignment)
+    agent(body={"temperature": 0.5}).propose(assignment)
     for body in server.asked:
         assert "Improve it." in json.dumps(body["messages"])
         assert len(body["tools"]) == 5
@@ -48,7 +48,7 @@ def test_everything_that_was_said_is_in_the_transcript_but_the_key(
     server.says(
         Reply(500, {"error": {"message": f"down, your key is {KEY}"}}), Said(calls=[EDIT]), Said(final())
     )
-    made = proposed(agent(), assignment)
+    made = agent().propose(assignment)
     assert made.transcript == assignment.scratch / "transcript.jsonl"
     said = lines(assignment)
     assert [one["kind"] for one in said] == ["begun", "remark", "answer", "call", "answer"]
@@ -61,7 +61,7 @@ def test_a_key_goes_into_a_header_and_nowhere_else(
 ) -> None:
     server.says(Said(final()))
     one = agent()
-    proposed(one, assignment)
+    one.propose(assignment)
     assert KEY in " ".join(server.headers[0].values())
     assert KEY not in json.dumps(server.asked) + repr(one)
 
@@ -70,7 +70,7 @@ def test_a_busy_server_is_asked_again_after_as_long_as_it_says(
     agent: Agent, server: ModelServer, assignment: Assignment, clock: Clock
 ) -> None:
     server.says(Reply(429, {"error": {"message": "slow down"}}, {"retry-after": "7"}), Said(final()))
-    proposed(agent(), assignment)
+    agent().propose(assignment)
     assert clock.waited == [7.0]
 
 
@@ -78,7 +78,7 @@ def test_a_server_that_wants_an_hour_is_asked_again_after_a_minute(
     agent: Agent, server: ModelServer, assignment: Assignment, clock: Clock
 ) -> None:
     server.says(Reply(529, b"", {"retry-after": "3600"}), Said(final()))
-    proposed(agent(), assignment)
+    agent().propose(assignment)
     assert clock.waited == [60.0]
 
 
@@ -99,7 +99,7 @@ def test_what_passes_is_tried_again(
     agent: Agent, server: ModelServer, assignment: Assignment, clock: Clock, broken: Reply
 ) -> None:
     server.says(broken, Said(final()))
-    proposed(agent(), assignment)
+    agent().propose(assignment)
     assert len(clock.waited) == 1
     assert 0.5 <= clock.waited[0] <= 0.75
 
@@ -219,7 +219,7 @@ def test_a_call_that_cannot_be_run_is_answered_with_what_to_do(
     agent: Agent, server: ModelServer, assignment: Assignment, wanted: tuple[str, Any], said: str
 ) -> None:
     server.says(Said(calls=[wanted]), Said(final()))
-    proposed(agent(), assignment)
+    agent().propose(assignment)
     (told,) = results(server.asked[1])
     assert said in told
 
@@ -242,7 +242,7 @@ def test_a_path_out_of_the_folder_is_refused_and_the_model_goes_on(
         ),
         Said(final()),
     )
-    proposed(agent(), assignment)
+    agent().propose(assignment)
     told = results(server.asked[1])
     assert len(told) == 5
     assert "secret" not in " ".join(told)
@@ -262,7 +262,7 @@ def test_a_protected_file_is_refused_at_once(
         ),
         Said(final()),
     )
-    proposed(agent(), assignment)
+    agent().propose(assignment)
     assert [("is protected" in told) for told in results(server.asked[1])] == [True, True]
     assert [path.name for path in assignment.folder.iterdir()] == ["train.py"]
 
@@ -283,7 +283,7 @@ def test_a_model_that_is_told_of_its_last_turn_may_answer(
     agent: Agent, server: ModelServer, assignment: Assignment
 ) -> None:
     server.says(Said(calls=[EDIT]), Said(final("one -> two")))
-    assert proposed(agent(max_turns=2), assignment).note == "one -> two"
+    assert agent(max_turns=2).propose(assignment).note == "one -> two"
     choice = server.asked[1]["tool_choice"]
     assert choice in ("none", {"type": "none"})
 
@@ -321,7 +321,7 @@ def test_the_cost_of_a_proposal_is_told_with_it(
     agent: Agent, server: ModelServer, assignment: Assignment
 ) -> None:
     server.says(Said(final(), usage={"read": 500_000, "written": 10_000}))
-    made = proposed(agent(price_input=2.0, price_output=10.0), assignment)
+    made = agent(price_input=2.0, price_output=10.0).propose(assignment)
     assert made.usage.cost == pytest.approx(1.1)
 
 
@@ -347,7 +347,7 @@ def test_an_answer_in_another_form_is_asked_for_again(
     agent: Agent, server: ModelServer, assignment: Assignment
 ) -> None:
     server.says(Said("I made it faster."), Said(final()))
-    proposed(agent(), assignment)
+    agent().propose(assignment)
     assert "did not answer in the form" in json.dumps(server.asked[1]["messages"][-1])
 
 
@@ -364,7 +364,11 @@ def test_a_model_that_knows_nothing_more_gives_up(
     agent: Agent, server: ModelServer, assignment: Assignment
 ) -> None:
     server.says(Said('```json\n{"give_up": true, "note": "all was tried"}\n```'))
-    assert agent().propose(assignment) is None
+    made = agent().propose(assignment)
+    assert (made.give_up, made.note) == (True, "all was tried")
+    assert made.usage.output_tokens
+    assert made.transcript is not None
+    assert "all was tried" in made.transcript.read_text()
 
 
 def test_several_threads_may_ask_one_agent(

@@ -67,7 +67,7 @@ def test_a_turn_can_fail_answer_nonsense_or_give_up(tmp_path: Path) -> None:
     }
     with pytest.raises(AgentError, match="I have no idea"):
         agent.propose(assignment(tmp_path, trial=4))
-    assert agent.propose(assignment(tmp_path, trial=5)) is None
+    assert agent.propose(assignment(tmp_path, trial=5)).give_up
     assert agent.propose(assignment(tmp_path, trial=6)) is None
 
 

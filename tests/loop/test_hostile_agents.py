@@ -271,17 +271,21 @@ def test_an_agent_whose_program_hangs_has_failed(workspace: Workspace) -> None:
 
 
 class Spending:
-    """Costs something with each proposal."""
+    """Costs something with each proposal, and with finding out that it has no more."""
 
     name = "spending"
 
-    def propose(self, assignment: Assignment) -> Proposal | None:
+    def __init__(self, most: int | None = None) -> None:
+        self._most = most
+
+    def propose(self, assignment: Assignment) -> Proposal:
         text = TRAIN.replace("5.0", str(5 + assignment.trial))
         (assignment.folder / "train.py").write_text(text)
         return Proposal(
             f"value {assignment.trial}",
             usage=Usage(input_tokens=100, output_tokens=20, cost=0.5),
             model="m-1",
+            give_up=assignment.trial == self._most,
         )
 
 
@@ -303,6 +307,16 @@ def test_each_limit_ends_a_campaign_for_a_reason_of_its_own(
     workspace.decision("1", "keep", score=6.0)
     result = run_campaign(workspace, Spending(), plan(9, limits=limits))
     assert (result.stop, sum(result.outcomes.values())) == (stop, trials)
+
+
+def test_what_it_took_an_agent_to_give_up_is_counted(workspace: Workspace) -> None:
+    workspace.experiment("by hand")
+    workspace.decision("1", "keep", score=6.0)
+    result = run_campaign(workspace, Spending(3), plan(9))
+    assert (result.stop, result.outcomes["abandoned"]) == ("exhausted", 1)
+    campaign, last = workspace.campaigns.find(), trials_of(workspace)[-1]
+    assert (campaign.input_tokens, campaign.output_tokens, campaign.cost) == (300, 60, 1.5)
+    assert (last.outcome, last.cost, last.model) == ("abandoned", 0.5, "m-1")
 
 
 def test_a_campaign_ends_when_the_target_is_reached(workspace: Workspace) -> None:

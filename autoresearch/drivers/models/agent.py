@@ -66,8 +66,8 @@ class ModelAgent:
     extra: Mapping[str, Any] = field(default_factory=dict)
     ledger: Ledger = no_ledger
 
-    def propose(self, assignment: Assignment) -> Proposal | None:
-        """The next change, edited into the assignment's folder, or None when the model knows nothing more to try.
+    def propose(self, assignment: Assignment) -> Proposal:
+        """The next change, edited into the assignment's folder, or that the model knows nothing more to try.
 
         Raises:
             AgentError: The model cannot be reached, refuses, reaches a limit, or does not answer as it was asked to; the
@@ -88,14 +88,13 @@ class ModelAgent:
                 error.details |= {"usage": asdict(meter.usage), "transcript": str(path)}
                 transcript.write("failed", **error.envelope()["error"])
                 raise error from other
-        if answer.give_up:
-            return None
         return Proposal(
             answer.note,
             config=answer.config,
             usage=meter.usage,
             model=talk.model or self.model,
             transcript=path,
+            give_up=answer.give_up,
         )
 
     def _begun(
