@@ -198,8 +198,11 @@ class Keeper:
             return
         self._said.add(kind)
         kept = os.path.join(self.folder, self.writer.id)
-        warnings.warn(
-            f"Run {self.writer.run} goes on, and nothing is lost: its journal {kept} keeps what could not be stored. {said}",
-            RuntimeWarning,
-            stacklevel=2,
-        )
+        try:
+            warnings.warn(
+                f"Run {self.writer.run} goes on, and nothing is lost: its journal {kept} keeps what could not be stored. {said}",
+                RuntimeWarning,
+                stacklevel=2,
+            )
+        except RuntimeWarning:
+            return  # a filter that makes errors of warnings must not end the thread: the next round may succeed

@@ -19,8 +19,9 @@ from tests.run_scripts import killed_after, only_run, points, ran, script, store
 
 
 def left_behind(body: str = "ar.log({'a': 1.0})") -> None:
-    """The journal of a process that was killed."""
-    killed_after(script(f"{body}\nprint('there', flush=True)\ntime.sleep(60)"), "there")
+    """The journal of a process that was killed before it brought any of it into the store."""
+    code = script(f"{body}\nprint('there', flush=True)\ntime.sleep(60)", more="flush_interval=1000.0")
+    killed_after(code, "there")
 
 
 @pytest.fixture

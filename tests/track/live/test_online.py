@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from autoresearch.settings import Settings
 from autoresearch.store.homes import server_home
 from autoresearch.track.live import sending
 from autoresearch.track.live.draining import drain
+from autoresearch.track.live.keeper import Keeper
 from autoresearch.track.live.sending import Sender
 from autoresearch.track.live.servers import Server, mode_of
 from tests.network import PASSES, Network, answers, lost_answer, lost_request, truncated, twice
@@ -194,6 +196,37 @@ def test_a_run_whose_server_is_away_says_what_waits_and_the_next_process_sends_i
     assert served.ledger.runs.run(run.id).latest == {"a": 1.0}
 
 
+def until(holds: Callable[[], object]) -> None:
+    """Ask again until something holds."""
+    tick = threading.Event()
+    for _ in range(600):
+        if holds():
+            return
+        tick.wait(0.05)
+    pytest.fail("it never came about")
+
+
+@pytest.mark.usefixtures("hasty")
+@pytest.mark.filterwarnings("error")
+def test_a_script_in_which_warnings_are_errors_is_sent_when_its_server_is_back(
+    served: Far, tmp_path: Path
+) -> None:
+    writer = Writer(str(tmp_path / "journals"), new_id())
+    writer.message({"op": "open", "project": "p", "name": "n", "started": 1.0})
+    with Network(served.port) as network:
+        network.down()
+        sender = Sender(Server(network.url, served.key, str(tmp_path)))
+        keeper = Keeper(writer, writer.folder, sender, interval=0.01)
+        keeper.start()
+        until(lambda: keeper._said)
+        network.up()
+        until(lambda: sender.reached(writer.id) == 1)
+        keeper.stop()
+        sender.close()
+    writer.close()
+    assert served.ledger.runs.run(writer.run).name == "n"
+
+
 def test_a_key_that_the_server_refuses_is_named_and_keeps_everything(
     online: Far, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -255,7 +288,8 @@ def test_a_run_that_is_online_loads_nothing_more_before_its_first_upload(online:
         """
         ar.log({"loss": 1.0})
         print(sorted({"http.client", "ssl", "socket", "email", "urllib.parse", "json"} & set(sys.modules)))
-        """
+        """,
+        more="flush_interval=1000.0",
     )
     assert ran(code).stdout.splitlines()[1] == "[]"
 
