@@ -10,6 +10,8 @@ from typing import Self
 
 import httpx
 
+from tests.ports import Port
+
 SERVER = """
 import sys
 from pathlib import Path
@@ -23,7 +25,7 @@ with LocalLedger.open(Path(sys.argv[1])) as ledger:
     key = sys.argv[3] or key_of(access, "local")
     place = listen("127.0.0.1", int(sys.argv[2]))
     state = State(database=ledger.database, objects=ledger.store, access=access)
-    sys.exit(serve(state, place, ready=lambda: print(place.getsockname()[1], key, flush=True)))
+    sys.exit(serve(state, place, ready=lambda: print(key, flush=True)))
 """
 
 
@@ -38,7 +40,7 @@ class ServerProcess:
     def __init__(self, home: Path) -> None:
         self.home = home
         self.key = ""
-        self._port = "0"
+        self._port = Port()
         self._process: subprocess.Popen[str] | None = None
 
     def __enter__(self) -> Self:
@@ -47,22 +49,23 @@ class ServerProcess:
 
     def __exit__(self, *_: object) -> None:
         self.kill()
+        self._port.give_back()
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._port}"
+        return f"http://127.0.0.1:{self._port.number}"
 
     def http(self) -> httpx.Client:
         return httpx.Client(base_url=self.url, headers={"Authorization": f"Bearer {self.key}"}, timeout=30)
 
     def start(self) -> None:
         """Start it, and wait until it takes requests."""
-        command = [sys.executable, "-c", SERVER, str(self.home), self._port, self.key]
+        command = [sys.executable, "-c", SERVER, str(self.home), str(self._port.number), self.key]
         self._process = subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
         )
         assert self._process.stdout is not None
-        self._port, self.key = self._process.stdout.readline().split()
+        self.key = self._process.stdout.readline().strip()
 
     def kill(self) -> None:
         """End it between any two instructions."""

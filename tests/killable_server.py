@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 import threading
@@ -12,6 +11,7 @@ from typing import Self
 
 from autoresearch.ledger.access.service import Access
 from autoresearch.ledger.local.ledger import LocalLedger
+from tests.ports import Port
 from tests.serving import key_of
 
 __all__ = ["ServerProcess"]
@@ -53,8 +53,8 @@ class ServerProcess:
         self.said: list[str] = []
         with LocalLedger.open(home) as ledger:
             self.key = key_of(Access(ledger.database), "local")
-        with socket.create_server(("127.0.0.1", 0)) as found:
-            self.port = found.getsockname()[1]
+        self._port = Port()
+        self.port = self._port.number
 
     @property
     def url(self) -> str:
@@ -108,3 +108,4 @@ class ServerProcess:
         if self._process is not None:
             self._process.terminate()
             self._process.wait(60)
+        self._port.give_back()

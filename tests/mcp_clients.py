@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
@@ -21,6 +20,7 @@ from mcp_types import CallToolResult, Implementation, TextContent
 from autoresearch.mcp_server.making import make_server
 from autoresearch.mcp_server.target import FolderBackend
 from autoresearch.track.workspace import Workspace
+from tests.ports import Port
 
 __all__ = ["ERAS", "Asking", "Said", "in_process", "over_http", "over_stdio", "run", "serving_http"]
 
@@ -106,8 +106,8 @@ async def over_http(
 @contextmanager
 def serving_http(folder: Path) -> Iterator[str]:
     """``autoresearch mcp --http`` in a process of its own; its URL."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    kept = Port()
+    port = kept.number
     command = [sys.executable, "-m", "autoresearch", "mcp", "--http", "--port", str(port)]
     with subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE) as process:
         try:
@@ -119,6 +119,7 @@ def serving_http(folder: Path) -> Iterator[str]:
         finally:
             process.terminate()
             process.wait(30)
+            kept.give_back()
 
 
 @asynccontextmanager

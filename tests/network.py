@@ -25,6 +25,8 @@ from typing import Literal, Self
 
 import h11
 
+from tests.ports import Port
+
 Target = int | str | tuple[str, int]
 """A port on loopback, the path of a socket file, or a host and a port."""
 
@@ -49,7 +51,9 @@ class Wire:
         self._lock = threading.Lock()
         self._breaks: deque[tuple[int | None, int | None]] = deque()
         self._ended = threading.Event()
-        self.port = 0
+        # It is this wire's own also while it is down.
+        self._port = Port()
+        self.port = self._port.number
         self.connections = 0
 
     def __enter__(self) -> Self:
@@ -63,6 +67,7 @@ class Wire:
         for thread in self._threads:
             thread.join(2 * _LONG)
             assert not thread.is_alive(), "a relay thread did not end"
+        self._port.give_back()
 
     @property
     def url(self) -> str:
@@ -75,7 +80,6 @@ class Wire:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(("127.0.0.1", self.port))
         listener.listen(128)
-        self.port = listener.getsockname()[1]
         self._listener = listener
         self._start(self._accept, listener)
 

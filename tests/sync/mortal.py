@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Self
 
 from autoresearch.ledger.local.ledger import LocalLedger
+from tests.ports import Port
 from tests.serving import opened
 
 _ROOT = str(Path(__file__).resolve().parents[2])
@@ -50,12 +50,13 @@ class Mortal:
         self.home = home
         with opened(home) as (_, key):
             self.key = key
-        with socket.create_server(("127.0.0.1", 0)) as place:
-            self.port = int(place.getsockname()[1])
+        self._port = Port()
+        self.port = self._port.number
         self.kills = 0
         self.up = threading.Event()
         self._dice = random.Random(seed)
-        self._ending = False
+        self._lock = threading.Lock()
+        self._spared = self._ending = False
         self._process = self._start()
         self._thread = threading.Thread(target=self._live, daemon=True)
 
@@ -69,13 +70,15 @@ class Mortal:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._ending = True
-        self._process.kill()
+        with self._lock:
+            self._ending = True
+            self._process.kill()
         self._thread.join(60)
+        self._port.give_back()
 
     def spare(self) -> None:
-        """Let it live from now on."""
-        self._ending = True
+        """Let it live from now on; where it was killed just now, it is started once more."""
+        self._spared = True
         assert self.up.wait(60)
 
     def ledger(self) -> LocalLedger:
@@ -95,15 +98,17 @@ class Mortal:
                     self.up.set()
                     continue
                 left -= 1
-                if left == 0 and not self._ending:
+                if left == 0 and not self._spared:
                     self._process.send_signal(signal.SIGKILL)
             self._process.wait()
             self._process.stdout.close()
-            if self._ending:
-                return
-            self.up.clear()
-            if self._process.returncode != -signal.SIGKILL:
-                self.kills = sys.maxsize  # it cannot be started: the test ends, and says that it is not up
-                return
-            self.kills += 1
-            self._process = self._start()
+            with self._lock:
+                if self._ending:
+                    return
+                self.up.clear()
+                if self._process.returncode != -signal.SIGKILL:
+                    # It cannot be started: the test ends, and says that it is not up.
+                    self.kills = sys.maxsize
+                    return
+                self.kills += 1
+                self._process = self._start()
