@@ -42,7 +42,7 @@ def test_a_campaign_begins_running_and_is_found_again(ledger: Ledger) -> None:
     assert first.settings == {"workers": 2, "max_hours": 8.0}
     assert first.actor.name == "ada"
     assert ledger.campaigns.campaign(first.id) == first
-    assert ledger.campaigns.find(PROJECT, "1") == ledger.campaigns.find(PROJECT, first.id[:13]) == first
+    assert ledger.campaigns.find(PROJECT, "1") == ledger.campaigns.find(PROJECT, first.id[:23]) == first
     assert ledger.campaigns.find(PROJECT, "last") == ledger.campaigns.find(PROJECT, "#2") == second
     pages = every(lambda cursor: ledger.campaigns.campaigns(PROJECT, limit=1, cursor=cursor))
     assert list(pages) == [first, second]

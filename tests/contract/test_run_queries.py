@@ -150,9 +150,9 @@ def test_a_run_of_which_nothing_is_heard_counts_as_crashed_until_it_is_heard_aga
     ledger: Ledger, poke: Poke
 ) -> None:
     writer, other = Writer(ledger).open(), Writer(ledger).open()
-    poke("UPDATE writers SET updated_at = updated_at - 299 WHERE id = ?", writer.id)
+    poke("UPDATE writers SET updated_at = updated_at - 240 WHERE id = ?", writer.id)
     assert numbers(ledger, state="running") == [2, 1]
-    poke("UPDATE writers SET updated_at = updated_at - 2 WHERE id = ?", writer.id)
+    poke("UPDATE writers SET updated_at = updated_at - 61 WHERE id = ?", writer.id)
     (gone,) = ledger.runs.runs(query(state="crashed")).items
     assert gone.id == writer.run
     assert gone.ended_at == gone.heartbeat_at

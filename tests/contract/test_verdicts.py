@@ -291,7 +291,7 @@ def test_experiments_are_found_by_number_word_and_part_of_the_id(ledger: Ledger)
     with pytest.raises(NotFound, match="fits '99'"):
         find(PROJECT, "99")
     with pytest.raises(Conflict, match="several"):
-        find(PROJECT, made[0].id[:8])
+        find(PROJECT, made[0].id[:4])  # the time to within weeks: more of it may change between two of them
 
 
 def test_a_new_experiment_descends_from_the_incumbent(ledger: Ledger) -> None:

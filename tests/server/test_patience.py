@@ -9,7 +9,7 @@ from tests.serving import listening
 
 
 def test_headers_that_never_end_close_their_connection_alone(tmp_path: Path) -> None:
-    with listening(tmp_path, patience=0.2) as served:
+    with listening(tmp_path, patience=1.0) as served:
         place = ("127.0.0.1", int(served.url.rpartition(":")[2]))
         with (
             socket.create_connection(place, timeout=30) as slow,
@@ -23,7 +23,7 @@ def test_headers_that_never_end_close_their_connection_alone(tmp_path: Path) -> 
 
 
 def test_a_second_request_on_a_connection_has_the_same_time(tmp_path: Path) -> None:
-    with listening(tmp_path, patience=0.2) as served:
+    with listening(tmp_path, patience=1.0) as served:
         place = ("127.0.0.1", int(served.url.rpartition(":")[2]))
         with socket.create_connection(place, timeout=30) as connection:
             connection.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")

@@ -66,7 +66,7 @@ _numbers = iter(range(10_000))
 def remote(server: Served, network: Network) -> Iterator[RemoteObjects]:
     """The objects of an organization of this test's own, through a network that can fail."""
     key = key_of(server.state.access, f"team {next(_numbers)}")
-    with Client(key, base_url=network.url, tries=4, ingest_timeout=5) as client:
+    with Client(key, base_url=network.url, tries=4) as client:
         yield RemoteObjects(client)
 
 
@@ -170,7 +170,7 @@ def test_a_bad_network_changes_nothing(remote: RemoteObjects, network: Network) 
 
 
 def test_silence_ends_with_the_clients_time_out(server: Served, network: Network) -> None:
-    with Client(server.key, base_url=network.url, tries=3, ingest_timeout=0.5) as client:
+    with Client(server.key, base_url=network.url, tries=9, ingest_timeout=0.5) as client:
         remote = RemoteObjects(client)
         network.meets(stalls(), stalls(sends=10))
         digest = remote.put(b"after the silence")

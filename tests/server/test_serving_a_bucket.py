@@ -37,7 +37,7 @@ def network(s3: Moto, monkeypatch: pytest.MonkeyPatch) -> Iterator[Network]:
 @pytest.fixture
 def served(network: Network, tmp_path: Path) -> Iterator[Served]:
     with opened(tmp_path / "home") as state, in_process(tmp_path / "home") as made:
-        made.state.objects = Bucket(state.objects.where, patience=2)
+        made.state.objects = state.objects
         yield made
 
 
@@ -58,6 +58,8 @@ def test_bytes_of_every_size_go_through_the_server_into_the_bucket(served: Serve
 def test_a_bucket_that_cannot_be_reached_is_an_error_to_try_again(served: Served, network: Network) -> None:
     with served.http() as client:
         kept = client.post("/v1/blobs", content=b"kept").json()["digest"]
+        patient = served.state.objects
+        served.state.objects = Bucket(patient.where, patience=2)
         network.down()
         network.cut()
         for refused in (client.post("/v1/blobs", content=b"x"), client.get(f"/v1/blobs/{kept}")):
@@ -65,6 +67,7 @@ def test_a_bucket_that_cannot_be_reached_is_an_error_to_try_again(served: Served
             assert not any(secret in refused.text for secret in CREDENTIALS.values() if len(secret) > 12)
         assert client.get("/ready").status_code == 503
         network.up()
+        served.state.objects = patient
         assert client.get("/ready").status_code == 200
         assert client.get(f"/v1/blobs/{kept}").content == b"kept"
         assert client.post("/v1/blobs", content=b"x").status_code == 200

@@ -221,26 +221,30 @@ def test_a_writer_that_is_killed_leaves_whole_blobs_or_none(bucket: Bucket) -> N
 
 
 @pytest.mark.parametrize(
-    "faults",
+    ("faults", "patience"),
     [
-        [lost_request(), lost_answer()],
-        [lost_answer(), lost_request(1000), truncated(100)],
-        [
-            answers(500, b"<Error/>"),
-            answers(503, b"<Error><Code>SlowDown</Code></Error>"),
-            answers(502, HTML),
-        ],
-        [twice(), lost_answer(), twice()],
-        [stalls()],
+        ([lost_request(), lost_answer()], 20),
+        ([lost_answer(), lost_request(1000), truncated(100)], 20),
+        (
+            [
+                answers(500, b"<Error/>"),
+                answers(503, b"<Error><Code>SlowDown</Code></Error>"),
+                answers(502, HTML),
+            ],
+            20,
+        ),
+        ([twice(), lost_answer(), twice()], 20),
+        # Each of them costs all of the patience; the repeat has to be answered within as much.
+        ([stalls()], 3),
     ],
     ids=["reset", "broken", "refused", "doubled", "stalled"],
 )
 def test_what_the_network_loses_is_sent_again(
-    faults: list[object], s3: Moto, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+    faults: list[object], patience: float, s3: Moto, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with Network(s3.port) as network:
         monkeypatch.setenv("AWS_ENDPOINT_URL", network.url)
-        shaky = Bucket(bucket.where, patience=1)
+        shaky = Bucket(bucket.where, patience=patience)
         network.meets(*faults)  # type: ignore[arg-type]
         digest = shaky.put(b"small" * 1000)
         network.meets(*faults)  # type: ignore[arg-type]
@@ -272,7 +276,7 @@ def test_an_answer_that_ends_early_is_never_taken_for_the_whole(
     digest = bucket.put(BIG)
     with Network(s3.port) as network:
         monkeypatch.setenv("AWS_ENDPOINT_URL", network.url)
-        shaky = Bucket(bucket.where, patience=5)
+        shaky = Bucket(bucket.where, patience=20)
         network.decide = gently([truncated(1_000_000)], every=0.3, seed=1)
         assert shaky.get(digest) == BIG
         network.decide = lambda what: truncated(10) if what.startswith("GET") else twice()
@@ -290,13 +294,13 @@ def _refusals(bucket: Bucket, kind: type[Exception]) -> list[str]:
 
 
 def test_each_refusal_says_what_is_wrong_and_no_secret(s3: Moto, monkeypatch: pytest.MonkeyPatch) -> None:
-    said = _refusals(Bucket("s3://no-such-bucket/x", patience=2), StoreError)
+    said = _refusals(Bucket("s3://no-such-bucket/x", patience=20), StoreError)
     assert all("There is no bucket at s3://no-such-bucket/x" in text for text in said)
     with Network(s3.port) as network:
         monkeypatch.setenv("AWS_ENDPOINT_URL", network.url)
         key = f"<Error><Code>AccessDenied</Code><AWSAccessKeyId>{CREDENTIALS['AWS_ACCESS_KEY_ID']}</AWSAccessKeyId></Error>"
         network.decide = lambda _: answers(403, key.encode(), kind="application/xml")
-        denied = Bucket("s3://bucket-1/x", patience=2)
+        denied = Bucket("s3://bucket-1/x", patience=20)
         said += _refusals(denied, StoreError)
         assert "(AccessDenied)" in said[-1]
         with pytest.raises(StoreReadOnly, match="may not be written"):
