@@ -12,13 +12,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 __all__ = ["AXE", "browser", "program"]
 
 _FOLDER = Path(sys.prefix) / "npm" / "browser"
 AXE = _FOLDER / "node_modules" / "axe-core" / "axe.min.js"
 _INSTALLED = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+_MILLISECONDS = 30_000
 _UNPACK = 'import("@sparticuz/chromium").then(({ default: it }) => it.executablePath())'
 
 
@@ -59,6 +60,8 @@ def browser(*more: str) -> Iterator[Browser]:
         "LANG": "en_US.UTF-8",
         "LC_ALL": "en_US.UTF-8",
     }
+    # As long as anything else is waited for: five seconds, as it is without, are short where others are at work too.
+    expect.set_options(timeout=_MILLISECONDS)
     options = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", *more]
     with sync_playwright() as playwright:
         made = playwright.chromium.launch(executable_path=program(), args=options, env=environment)

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from autoresearch.ledger.local.ledger import LocalLedger
 from autoresearch.records.campaign import Campaign
@@ -16,7 +16,18 @@ from tests.serving import Served
 from tests.web.browser import AXE
 from tests.web.seeding import Seeded
 
-__all__ = ["PHONE", "SCREENS", "WIDE", "Dashboard", "Scheme", "Site", "Width", "photographed", "violations"]
+__all__ = [
+    "PHONE",
+    "SCREENS",
+    "WIDE",
+    "Dashboard",
+    "Scheme",
+    "Site",
+    "Width",
+    "photographed",
+    "violations",
+    "whole",
+]
 
 Scheme = Literal["light", "dark"]
 Width = Literal[1440, 390]
@@ -75,6 +86,11 @@ def opened(chromium: Browser, url: str, *, width: Width = WIDE, scheme: Scheme =
         assert [said for said in wrong if not said.startswith(_KNOWN)] == []
     finally:
         context.close()
+
+
+def whole(page: Page) -> None:
+    """Until everything that the page asked for is there: finer points of its charts too."""
+    expect(page.locator("[aria-busy]")).to_have_count(0)
 
 
 def photographed(page: Page, name: str) -> None:

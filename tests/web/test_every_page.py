@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
-from tests.web.looking import Scheme, Site, Width, photographed, violations
+from tests.web.looking import Scheme, Site, Width, photographed, violations, whole
 from tests.web.seeding import HOSTILE
 
 PAGES = {
@@ -50,7 +50,7 @@ def test_every_page_is_whole_and_accessible(site: Site, width: Width, scheme: Sc
         for name, (path, said) in PAGES.items():
             page.goto(f"{site.served.url}{path}")
             page.get_by_role("heading", name=said, exact=name != "project").first.wait_for()
-            expect(page.locator("[aria-busy]")).to_have_count(0)
+            whole(page)
             page.evaluate("document.fonts.ready")
             photographed(page, f"{name}-{width}-{scheme}")
             assert violations(page) == [], name
@@ -62,3 +62,22 @@ def test_hostile_words_are_shown_as_they_are_written(site: Site) -> None:
         shown = notes.get_by_text("Look at").inner_text()
         assert shown == f"Look at {HOSTILE}".replace("\u202e", "⟨U+202E⟩")
         assert page.locator("main img, main script, main iframe").count() == 0
+
+
+def test_a_page_says_that_it_is_busy_until_everything_it_asked_for_is_there(site: Site) -> None:
+    with site.visit("/") as page:
+        page.get_by_role("heading", name="Projects").wait_for()
+        held: list[Route] = []
+
+        def hold(route: Route) -> None:
+            held.append(route)
+
+        page.route("**/char-lm/runs?*", hold)
+        with page.expect_request("**/char-lm/runs?*"):
+            page.goto(f"{site.served.url}/?project=char-lm&page=runs")
+        page.get_by_role("heading", name="Runs", exact=True).wait_for()
+        expect(page.get_by_role("main")).to_have_attribute("aria-busy", "true")
+        (asked,) = held
+        asked.continue_()
+        whole(page)
+        expect(page.get_by_role("row", name="sweep-0.002")).to_be_visible()

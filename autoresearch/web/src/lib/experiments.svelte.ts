@@ -3,6 +3,7 @@
 import * as api from "../api/generated";
 import { Refusal } from "../api/asking";
 import { changes, type News } from "../api/changes.svelte";
+import { awaited } from "./live.svelte";
 
 // A screenful is there at once, also over a slow connection.
 const [FIRST, PAGE] = [60, 1000];
@@ -31,7 +32,8 @@ class Experiments {
     this.#project = project;
     this.#known.clear();
     this.list = [];
-    void this.#read();
+    awaited.add(1);
+    void this.#read().finally(() => awaited.add(-1));
   }
 
   again() {

@@ -1,10 +1,22 @@
 // Data that keeps itself current: loaded when what it depends on changes, and again when the server tells of a change.
 
+import { untrack } from "svelte";
 import { Refusal } from "../api/asking";
 import { changes, type News } from "../api/changes.svelte";
 
 const QUIET = 150;
 const AGAIN = 2000;
+
+/** How much of what the page shows has been asked for and is not there yet; what is only looked at again does not count. */
+class Awaited {
+  count = $state(0);
+
+  add(number: 1 | -1) {
+    untrack(() => (this.count += number));
+  }
+}
+
+export const awaited = new Awaited();
 
 /** Something of the server; made while a component is being set up, and ended with it. */
 export class Live<T> {
@@ -17,6 +29,7 @@ export class Live<T> {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #busy = false;
   #stale = false;
+  #first = false;
 
   /**
    * @param load Asks the server; what it reads of the page's state makes it run again. Null: there is nothing to load now.
@@ -28,7 +41,9 @@ export class Live<T> {
       this.value = undefined;
       this.#asked += 1;
       this.#busy = false;
-      this.#run(load());
+      const loading = load();
+      this.#await(loading !== null);
+      this.#run(loading);
       const over = changes.listen((news) => {
         if (news === null || concerns(news)) this.#soon(QUIET);
       });
@@ -37,6 +52,7 @@ export class Live<T> {
         clearTimeout(this.#timer);
         this.#timer = undefined;
         this.#asked += 1;
+        this.#await(false);
       };
     });
   }
@@ -49,6 +65,11 @@ export class Live<T> {
   /** Load it again now. */
   again() {
     this.#run(this.#load());
+  }
+
+  #await(first: boolean) {
+    if (first !== this.#first) awaited.add(first ? 1 : -1);
+    this.#first = first;
   }
 
   // Many changes that come together are one reason to look.
@@ -82,6 +103,7 @@ export class Live<T> {
     this.#busy = false;
     const stale = this.#stale;
     take();
+    this.#await(false);
     if (stale) this.#soon(QUIET);
   }
 }
