@@ -68,6 +68,8 @@ class Family:
     def signal(self, number: signal.Signals) -> None:
         """Signal every member and the group."""
         self._look(fresh=True)
+        if number == signal.SIGKILL:
+            self._hold_still()
         for pid in list(self._members):
             with contextlib.suppress(OSError):
                 os.kill(pid, number)
@@ -84,6 +86,19 @@ class Family:
                 return True
             time.sleep(_PAUSE)
         return False
+
+    def _hold_still(self) -> None:
+        """Stop every member, until a look finds no other: a child that one makes meanwhile could not be found without it."""
+        held: set[tuple[int, str]] = set()
+        for _ in range(_LOOKS):
+            new = self._members.items() - held
+            if not new:
+                return
+            for pid, _began in new:
+                with contextlib.suppress(OSError):
+                    os.kill(pid, signal.SIGSTOP)
+            held |= new
+            self._look(fresh=True)
 
     def _look(self, *, fresh: bool) -> None:
         """Find new members, and forget those that ended. ``fresh`` asks strangers again who they are."""

@@ -199,17 +199,18 @@ def run_command(
         sink = files.enter_context(BoundedFile(output, max_output))
         apart = None if errors is None else files.enter_context(BoundedFile(errors, max_output))
         begun = time.monotonic()
-        into = subprocess.STDOUT if apart is None else subprocess.PIPE
-        process = _start(command, directory, env, family, stdin=stdin, errors=into)
-        streams = _Streams(process, sink, apart, watch)
         deadline = None if seconds is None else begun + seconds
-        one = _Following(process, family, streams, watch, deadline, memory, processes)
         ending: Ending = "stopped"
+        process: subprocess.Popen[bytes] | None = None
+        one: _Following | None = None
         try:
+            process = _start(command, directory, env, family, stdin=stdin, apart=apart is not None)
+            streams = _Streams(process, sink, apart, watch)
+            one = _Following(process, family, streams, watch, deadline, memory, processes)
             ending, reason = one.follow()
         finally:
             # Also on Ctrl-C: whatever ends the wait, nothing of the trial may go on.
-            one.end(0.0 if ending in {"memory", "processes"} else grace)
+            _end(one, family, process, 0.0 if ending in {"memory", "processes"} else grace)
         elapsed = time.monotonic() - begun
     code = process.returncode
     return Run(128 - code if code < 0 else code, ending, elapsed, sink.tail(), output, sink.written, reason)
@@ -229,7 +230,7 @@ def _start(
     family: Family,
     *,
     stdin: Path | None,
-    errors: int,
+    apart: bool,
 ) -> subprocess.Popen[bytes]:
     arguments = ["/bin/sh", "-c", command] if isinstance(command, str) else [str(part) for part in command]
     if not arguments or not arguments[0]:
@@ -242,7 +243,7 @@ def _start(
                 env=dict(env),
                 stdin=source,
                 stdout=subprocess.PIPE,
-                stderr=errors,
+                stderr=subprocess.PIPE if apart else subprocess.STDOUT,
                 start_new_session=True,
             )
     except (OSError, ValueError) as error:
@@ -250,12 +251,23 @@ def _start(
             f"The command {arguments[0]!r} could not be started: {error}.",
             hint="Check that the program exists and can be executed from the trial's folder.",
         ) from error
-    except BaseException:
-        # A Ctrl-C between the fork and our knowing of it.
-        family.signal(signal.SIGKILL)
-        raise
     family.begin(process.pid)
     return process
+
+
+def _end(
+    one: _Following | None, family: Family, process: subprocess.Popen[bytes] | None, grace: float
+) -> None:
+    """End what runs, also what was started without our knowing of it yet: a Ctrl-C may come right after the fork."""
+    if one is not None:
+        return one.end(grace)
+    family.see_off()
+    if process is not None:
+        process.wait()
+        for pipe in (process.stdout, process.stderr):
+            if pipe is not None:
+                pipe.close()
+    return None
 
 
 class _Streams:

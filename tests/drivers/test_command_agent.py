@@ -13,6 +13,7 @@ import pytest
 
 from autoresearch.drivers.base import Usage
 from autoresearch.errors import AgentError
+from tests.command_clock import out_of_time_once
 from tests.drivers.agent_programs import ANSWER, agent, assignment, told
 
 ANSWERS = "say(type='result', text=ANSWER)"
@@ -226,12 +227,17 @@ def test_an_answer_that_stands_outside_of_the_documented_field_counts_for_nothin
     assert "It said: nothing" in error.message
 
 
-def test_a_program_over_its_time_is_ended_and_what_it_spent_is_told(tmp_path: Path) -> None:
-    code = (
-        "say(type='step', read=9, written=2); say(type='retry', why='overloaded')\nwhile True: signal.pause()"
-    )
-    error = failing(tmp_path, code, seconds=1.5)
-    assert error.message == 'The Agent took longer than 1.5 s and was ended: "overloaded".'
+def test_a_program_over_its_time_is_ended_and_what_it_spent_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out_of_time_once(tmp_path / "far", monkeypatch)
+    code = """
+        say(type='step', read=9, written=2); say(type='retry', why='overloaded')
+        pathlib.Path("..", "far").touch()
+        while True: signal.pause()
+    """
+    error = failing(tmp_path, code, seconds=60.5)
+    assert error.message == 'The Agent took longer than 60.5 s and was ended: "overloaded".'
     assert error.details["usage"]["input_tokens"] == 9
     assert error.details["fatal"] is False
 

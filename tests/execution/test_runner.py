@@ -20,6 +20,7 @@ from autoresearch.execution.runner import (
     stop_wanted,
     stoppable,
 )
+from tests.command_clock import out_of_time_once
 
 PYTHON = sys.executable
 
@@ -47,6 +48,18 @@ def alive(pid: int) -> bool:
     return state not in {"Z", "X"}
 
 
+def at_work_in(folder: Path) -> list[Path]:
+    """The processes whose current folder this is: those of other tests that run beside this one are elsewhere."""
+    return [place for place in Path("/proc").glob("[0-9]*/cwd") if leads_to(place, folder)]
+
+
+def leads_to(place: Path, folder: Path) -> bool:
+    try:
+        return place.readlink() == folder
+    except OSError:
+        return False
+
+
 def test_a_command_that_ends_gives_its_output_and_exit_code(tmp_path: Path) -> None:
     run = run_python(tmp_path, "import sys; print('hello'); print('oops', file=sys.stderr); sys.exit(3)")
     assert (run.exit_code, run.timed_out, run.ok) == (3, False, False)
@@ -54,28 +67,37 @@ def test_a_command_that_ends_gives_its_output_and_exit_code(tmp_path: Path) -> N
     assert run.output_path.read_text() == "hello\noops\n"
 
 
-def test_a_command_over_its_budget_is_ended_and_said_to_be(tmp_path: Path) -> None:
-    run = run_command("echo begun; while :; do :; done", tmp_path, output=tmp_path / "o", seconds=0.7)
+def test_a_command_over_its_budget_is_ended_and_said_to_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out_of_time_once(tmp_path / "far", monkeypatch)
+    script = "echo begun; : > far; while :; do :; done"
+    run = run_command(script, tmp_path, output=tmp_path / "o", seconds=60)
     assert run.timed_out
     assert run.exit_code == 128 + signal.SIGTERM
     assert run.log_tail == "begun\n"
 
 
-def test_a_command_that_ignores_sigterm_is_killed_after_the_grace(tmp_path: Path) -> None:
+def test_a_command_that_ignores_sigterm_is_killed_after_the_grace(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out_of_time_once(tmp_path / "far", monkeypatch)
     code = """
         import os, signal, sys
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         os.close(1); os.close(2)
+        open("far", "w").close()
         while True: signal.pause()
     """
-    run = run_python(tmp_path, code, seconds=0.5, grace=0.2)
+    run = run_python(tmp_path, code, seconds=60, grace=0.2)
     assert run.timed_out
     assert run.exit_code == 128 + signal.SIGKILL
 
 
-def test_sigterm_leaves_time_to_say_a_last_word(tmp_path: Path) -> None:
-    script = "trap 'echo last word; exit 0' TERM; echo ready; while :; do :; done"
-    run = run_command(script, tmp_path, output=tmp_path / "o", seconds=0.7)
+def test_sigterm_leaves_time_to_say_a_last_word(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out_of_time_once(tmp_path / "far", monkeypatch)
+    script = "trap 'echo last word; exit 0' TERM; echo ready; : > far; while :; do :; done"
+    run = run_command(script, tmp_path, output=tmp_path / "o", seconds=60, grace=30)
     assert run.timed_out
     assert run.log_tail == "ready\nlast word\n"
 
@@ -99,12 +121,18 @@ FORKING = """
 
 
 @pytest.mark.parametrize("escape", [False, True], ids=["in the group", "as a daemon"])
-@pytest.mark.parametrize("then", ["while True: signal.pause()", "print('done', flush=True); os._exit(0)"])
-def test_no_child_outlives_the_trial(tmp_path: Path, *, escape: bool, then: str) -> None:
+@pytest.mark.parametrize(
+    "then",
+    ["open('far', 'w').close()\n    while True: signal.pause()", "print('done', flush=True); os._exit(0)"],
+    ids=["as it goes on", "as it ends"],
+)
+def test_no_child_outlives_the_trial(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, escape: bool, then: str
+) -> None:
     if escape and not sys.platform.startswith("linux"):
         pytest.skip("processes that leave the group are only found where /proc is")
-    seconds = 60 if "done" in then else 2
-    run = run_python(tmp_path, FORKING.format(escape=escape, then=then), seconds=seconds, grace=0.1)
+    out_of_time_once(tmp_path / "far", monkeypatch)
+    run = run_python(tmp_path, FORKING.format(escape=escape, then=then), seconds=60, grace=0.1)
     child = int((tmp_path / "child.pid").read_text())
     assert run.timed_out == ("done" not in run.log_tail)
     assert not alive(child)
@@ -136,6 +164,21 @@ def test_a_stopped_campaign_ends_its_trial_first(tmp_path: Path, number: signal.
     said, _ = campaign.communicate(timeout=60)
     assert (said, campaign.returncode) == ("interrupted\n", 130)
     assert not alive(trial)
+
+
+@pytest.mark.skipif(
+    not sys.platform.startswith("linux"), reason="where a process works is seen where /proc is"
+)
+def test_a_ctrl_c_right_after_the_start_leaves_nothing_of_the_trial(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(runner, "_Streams", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run_command("exec sleep 600", tmp_path, output=tmp_path / "o")
+    assert at_work_in(tmp_path) == []
 
 
 def test_signals_mean_what_they_meant_after_a_campaign() -> None:
@@ -269,11 +312,12 @@ def test_memory_that_processes_share_is_counted_once(tmp_path: Path) -> None:
     assert (run.ending, run.log_tail) == ("exited", "score: 1\n")
 
 
-# Each forks twice, up to twelve generations: without a bound there would be thousands.
+# Each forks twice, up to twelve generations: without a bound there would be thousands. Those that hide fork no more, so that
+# the first one does it again and again, also while it is being ended.
 BOMB = """
     import os, signal, time
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    for generation in range(12):
+    for generation in range(2000 if {hide} else 12):
         if os.fork() == 0 and {escape}:
             os.setsid()
             if {hide}: os.execve({python!r}, [{python!r}, "-ISc", "import time; time.sleep(600)"], {{}})
@@ -289,20 +333,11 @@ def test_a_program_that_forks_without_end_is_ended_with_all_it_started(
     tmp_path: Path, *, escape: bool, hide: bool
 ) -> None:
     limit = 5 if hide else 60
-    marked = {pid for pid in Path("/proc").iterdir() if pid.name.isdigit()}
     code = BOMB.format(escape=escape, hide=hide, python=PYTHON)
     run = run_python(tmp_path, code, processes=limit, seconds=100)
     assert (run.ending, run.reason) == ("processes", f"had more than {limit} processes at once")
     assert run.seconds < 60
-    left = [pid for pid in Path("/proc").iterdir() if pid.name.isdigit() and pid not in marked]
-    assert not any(b"script.py" in command_of(pid) or b"time.sleep(600)" in command_of(pid) for pid in left)
-
-
-def command_of(process: Path) -> bytes:
-    try:
-        return (process / "cmdline").read_bytes()
-    except OSError:
-        return b""
+    assert at_work_in(tmp_path) == []
 
 
 class Listening:

@@ -16,6 +16,7 @@ from autoresearch.loop.campaign import Result, run_campaign
 from autoresearch.loop.offline import OfflineAgent
 from autoresearch.loop.plan import Plan
 from autoresearch.track.workspace import Workspace
+from tests.command_clock import out_of_time_once
 
 # The loss is lowest at LR = 4; the seed moves it by at most 0.01.
 TRAIN = """\
@@ -200,12 +201,19 @@ def test_what_a_run_leaves_behind_is_not_committed(workspace: Workspace) -> None
         ("while True: pass", "ran out of time"),
     ],
 )
-def test_a_run_without_a_score_is_a_crash(workspace: Workspace, line: str, reason: str) -> None:
+def test_a_run_without_a_score_is_a_crash(
+    workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str, reason: str
+) -> None:
+    far = tmp_path / "far"
+    out_of_time_once(far, monkeypatch)
+
     def spoil(folder: Path) -> None:
         text = (folder / "train.py").read_text()
-        (folder / "train.py").write_text(f"{line}\n" if "exit" in line or "while" in line else text + line)
+        if "while" in line:
+            text = f"open({str(far)!r}, 'w').close()\n{line}\n"
+        (folder / "train.py").write_text(f"{line}\n" if "exit" in line else text + line)
 
-    run(workspace, Scripted(spoil), trial_seconds=3.0)
+    run(workspace, Scripted(spoil))
     state, said = reasons(workspace)[1]
     assert state == "crashed"
     assert said.startswith(reason)
