@@ -186,7 +186,7 @@ def test_a_campaign_that_ends_waits_for_no_model(
     assert error.message == "The model was not waited for: the campaign ends."
     for thread in threading.enumerate():
         if thread.name == "autoresearch-model":
-            thread.join(5)
+            thread.join(60)
             assert not thread.is_alive()
 
 

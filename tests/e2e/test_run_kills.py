@@ -26,10 +26,13 @@ import autoresearch as ar
 if sys.argv[3] == "numpy":
     import numpy
 signal.signal(signal.SIGALRM, signal.SIG_DFL)
-signal.setitimer(signal.ITIMER_REAL, float(sys.argv[1]))
+begun = sys.argv[4] == "begun"
+signal.setitimer(signal.ITIMER_REAL, 0 if begun else float(sys.argv[1]))
 run = ar.init(project="p", capture_code=False, flush_interval=0.05)
 step, write, out = 0, os.write, int(sys.argv[2])
 while True:
+    if begun and step == 1:
+        signal.setitimer(signal.ITIMER_REAL, float(sys.argv[1]))
     run.log({"loss": 1 / (step + 1), "half": step / 2, "step": step})
     write(out, step.to_bytes(4, "little"))
     step += 1
@@ -55,10 +58,10 @@ for step in range(int(sys.argv[2])):
 """
 
 
-def acknowledged(seconds: float, kind: str) -> int:
-    """Let a trainer log until it is killed; answers how many steps it acknowledged."""
+def acknowledged(seconds: float, kind: str, *, since: str = "loaded") -> int:
+    """Let a trainer log until it is killed, so long after it was ``loaded`` or its run has ``begun``; the steps it acknowledged."""
     read, write = os.pipe()
-    code = [sys.executable, "-c", TRAINER, str(seconds), str(write), kind]
+    code = [sys.executable, "-c", TRAINER, str(seconds), str(write), kind, since]
     with subprocess.Popen(code, pass_fds=[write], stdout=subprocess.DEVNULL) as trainer:
         os.close(write)
         with os.fdopen(read, "rb") as pipe:
@@ -97,7 +100,7 @@ def test_a_killed_trainer_loses_nothing_that_it_acknowledged(kind: str, soak: bo
 @pytest.mark.soak
 def test_killed_drainers_and_compactions_store_everything_once(soak: bool, home: Path) -> None:
     rng = random.Random(11)
-    steps = acknowledged(1.2, "plain")
+    steps = acknowledged(1.0, "plain", since="begun")
     store = home / ".autoresearch"
     shutil.copytree(store, home / "as-it-was")
     left = 200 if soak else 6
@@ -113,7 +116,7 @@ def test_killed_drainers_and_compactions_store_everything_once(soak: bool, home:
 
 
 def test_two_drainers_at_once_store_everything_once() -> None:
-    steps = acknowledged(0.8, "plain")
+    steps = acknowledged(0.6, "plain", since="begun")
     code = [sys.executable, "-c", DRAINER, "60"]
     both = [subprocess.Popen(code) for _ in range(2)]
     assert [process.wait(60) for process in both] == [0, 0]

@@ -82,8 +82,9 @@ def nothing_is_left(place: Path) -> None:
     folders = [path for path in (place / "store" / "trials").rglob("*") if path.name == "tree"]
     assert folders == []
     assert git(place / "user", "worktree", "list").count("\n") == 0
-    marked = [path for path in Path("/proc").glob("[0-9]*/environ") if MARK.encode() in environment(path)]
-    assert marked == []
+    with Workspace.open(place / "user", project="p", home=place / "store") as workspace:
+        mark = f"{MARK}={workspace.campaigns.find().id}".encode()
+    assert [path for path in Path("/proc").glob("[0-9]*/environ") if mark in environment(path)] == []
 
 
 def environment(path: Path) -> bytes:

@@ -153,11 +153,13 @@ def test_a_gain_that_was_overtaken_is_measured_on_top_of_what_was_kept(workspace
     result = run_campaign(workspace, Meeting(), plan(2, workers=2))
     assert result.outcomes == {"kept": 2}
     experiments = workspace.experiments()
-    states = [(one.state, one.score) for one in experiments]
+    baseline, *both_at_once, again = experiments
+    # Whichever of the two is judged first is kept, and the other one is overtaken.
+    overtaken, first = sorted(both_at_once, key=lambda one: one.state)
+    states = [(one.state, one.score) for one in (baseline, first, overtaken, again)]
     assert states == [("kept", 1000.0), ("kept", 990.0), ("dropped", 990.0), ("kept", 980.0)]
-    overtaken, again = experiments[2], experiments[3]
     assert "was kept meanwhile, so that it is measured again on top of that" in overtaken.reason
-    assert (again.note, again.parent_id) == (overtaken.note, experiments[1].id)
+    assert (again.note, again.parent_id) == (overtaken.note, first.id)
     found = workspace.ledger.campaigns.trial_of(overtaken.id)
     assert found is not None
     assert found.experiment_id == again.id

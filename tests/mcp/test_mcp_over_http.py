@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.mcp_clients import ERAS, in_process, over_http, run, serving_http
+from tests.mcp_clients import ERAS, PATIENCE, in_process, over_http, run, serving_http
 
 PING = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}
 TAKEN = {"Accept": "application/json, text/event-stream"}
@@ -34,7 +34,8 @@ def test_clients_of_both_eras_and_one_in_process_are_told_the_same(researched: P
 def test_a_page_that_rebinds_a_name_or_comes_from_elsewhere_is_refused(repository: Path) -> None:
     with serving_http(repository) as url:
         for headers in ({"Host": "evil.example"}, {"Origin": "http://evil.example"}):
-            assert httpx.post(url, json=PING, headers={**TAKEN, **headers}).status_code in {403, 421}
+            answer = httpx.post(url, json=PING, headers={**TAKEN, **headers}, timeout=PATIENCE)
+            assert answer.status_code in {403, 421}
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.7", "example.org"])

@@ -21,7 +21,7 @@ from autoresearch.loop.trial_states import MARK, TrialState, folder_of, held, re
 from autoresearch.loop.trials import started_trial, stopped_trial, trial_of, trials_of
 from autoresearch.track.workspace import Workspace
 from tests.mcp.conftest import TRAIN, git
-from tests.mcp_clients import Asking, Said, in_process, over_stdio, run
+from tests.mcp_clients import PATIENCE, Asking, Said, in_process, over_stdio, run
 
 SLOW = "import sys\nprint('begun', flush=True)\nsys.stdin = open('gate')\nsys.stdin.read()\nprint('val_loss: 2.0')\n"
 
@@ -146,6 +146,8 @@ def test_a_wait_that_ends_early_says_how_far_it_is_with_progress(repository: Pat
     async def work() -> None:
         async with in_process(repository) as asking:
             begun = await asking("start_trial", note="slow", runs=1)
+            while "| begun" not in (await asking("wait_trial", seconds=0.5))["log_tail"]:
+                pass
             result = await asking.client.call_tool("wait_trial", {"seconds": 5}, progress_callback=heard)
             said = Said(result)
             assert not said["ended"]
@@ -162,7 +164,7 @@ def test_a_stopped_trial_leaves_no_process_and_no_folder(repository: Path, home:
     _gate(repository)
     with Workspace.open(repository) as workspace:
         state = started_trial(workspace, "slow", runs=1)
-        stopped = stopped_trial(workspace, state.id, "enough")
+        stopped = stopped_trial(workspace, state.id, "enough", patience=PATIENCE)
         assert stopped.outcome == "stopped"
         assert workspace.find("last").state == "recorded"
     left = [path for path in (home / ".autoresearch" / "trials").glob("*/*") if path.is_dir()]
@@ -298,7 +300,7 @@ def test_two_trials_at_once_are_refused_unless_asked_for(repository: Path) -> No
             started_trial(workspace, "another")
         second = started_trial(workspace, "another", runs=1, parallel=True)
         for state in (first, second):
-            assert stopped_trial(workspace, state.id).outcome == "stopped"
+            assert stopped_trial(workspace, state.id, patience=PATIENCE).outcome == "stopped"
         assert len(trials_of(workspace)) == 2
 
 
@@ -316,7 +318,7 @@ def test_a_trial_whose_process_was_killed_is_abandoned(repository: Path) -> None
         # What it left running is ended before another one is measured.
         again = started_trial(workspace, "again", runs=1)
         assert _carriers(f"{MARK}={state.id}") == []
-        assert stopped_trial(workspace, again.id).outcome == "stopped"
+        assert stopped_trial(workspace, again.id, patience=PATIENCE).outcome == "stopped"
 
 
 def _holder(folder: Path) -> int:

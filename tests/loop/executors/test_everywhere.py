@@ -77,7 +77,8 @@ def ran(
     executor: Executor, folder: Path, code: str, watch: Listening | None = None, **options: object
 ) -> Run:
     given = {"seconds": 60.0, "environment": clean_environment({"SEED": "3"}), **options}
-    job = Job(command=(sys.executable, "-c", code), folder=folder, output=folder.parent / "out.log", **given)  # type: ignore[arg-type]
+    given = {"command": (sys.executable, "-c", code), **given}
+    job = Job(folder=folder, output=folder.parent / "out.log", **given)  # type: ignore[arg-type]
     return executor.run(job, watch)
 
 
@@ -100,7 +101,9 @@ def test_a_command_runs_in_the_folder_and_leaves_it_as_it_made_it(executor: Exec
 
 
 def test_a_command_that_is_out_of_time_is_ended(executor: Executor, folder: Path) -> None:
-    run = ran(executor, folder, "print('on', flush=True)\nwhile True: pass", seconds=1.0)
+    # The shell, as it says its word long before Python would.
+    command = ("/bin/sh", "-c", "echo on; exec sleep 600")
+    run = ran(executor, folder, "", command=command, seconds=2.0)
     assert (run.ending, run.timed_out, run.log_tail) == ("timed_out", True, "on\n")
 
 
