@@ -7,11 +7,12 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from autoresearch.drivers.base import Assignment
 from autoresearch.drivers.models.making import model_agent
-from autoresearch.drivers.models.requests import Waiting
+from autoresearch.drivers.models.requests import Line, Waiting
 from autoresearch.execution.runner import ended_when
 from tests.model_agents import EDIT, TRAIN, Agent, Clock, failure, lines, results
 from tests.model_server import KEY, ModelServer, Reply, Said, call, final
@@ -166,6 +167,22 @@ def test_a_server_that_drips_bytes_is_left_when_time_is_up(
     assert "ReadTimeout" in error.message
 
 
+def test_a_question_that_comes_to_be_sent_when_all_is_over_is_nobodys_error(server: ModelServer) -> None:
+    # The thread that sends it may get its turn on a busy machine only after nobody waits any more.
+    with Line() as line:
+        line.cut()
+        cut = line.send(server.url, {}, b"{}", httpx.Timeout(60))
+        assert isinstance(cut.exception(60), httpx.HTTPError)
+    late = line.send(server.url, {}, b"{}", httpx.Timeout(60))
+    assert isinstance(late.exception(60), OSError)
+    for thread in asking():
+        thread.join(60)
+
+
+def asking() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name == "autoresearch-model"]
+
+
 @pytest.mark.parametrize("silent", [True, False])
 def test_a_campaign_that_ends_waits_for_no_model(
     server: ModelServer, assignment: Assignment, silent: bool
@@ -184,10 +201,9 @@ def test_a_campaign_that_ends_waits_for_no_model(
     profile = {"wire": "openai-chat", "base_url": server.url}
     error = failure(model_agent("tested", profile, model="m", waiting=waiting), assignment)
     assert error.message == "The model was not waited for: the campaign ends."
-    for thread in threading.enumerate():
-        if thread.name == "autoresearch-model":
-            thread.join(60)
-            assert not thread.is_alive()
+    for thread in asking():
+        thread.join(60)
+        assert not thread.is_alive()
 
 
 def test_a_campaign_that_ends_does_not_sit_out_a_wait(server: ModelServer, assignment: Assignment) -> None:

@@ -81,6 +81,7 @@ class Line:
     def __init__(self) -> None:
         self._client = httpx.Client(follow_redirects=False)
         self._sockets: list[socket.socket] = []
+        self._is_cut = False
 
     def __enter__(self) -> Self:
         return self
@@ -101,19 +102,17 @@ class Line:
                 answer.set_result(self._posted(url, headers, data, timeout))
             except (httpx.HTTPError, AgentError, OSError) as error:
                 answer.set_exception(error)
-            finally:
-                # Whatever else went wrong, nobody waits for ever.
-                if not answer.done():
-                    answer.set_exception(OSError("the request ended without an answer"))
+            except BaseException as error:  # noqa: BLE001  nobody waits for ever; when all is over by now, nobody waits
+                answer.set_exception(OSError(f"the request ended without an answer: {error}"))
 
         threading.Thread(target=post, name="autoresearch-model", daemon=True).start()
         return answer
 
     def cut(self) -> None:
-        """Break every connection, so that whoever waits at one stops."""
+        """Break every connection, also one that is only being made, so that whoever waits at one stops."""
+        self._is_cut = True
         for one in self._sockets:
-            with contextlib.suppress(OSError):
-                one.shutdown(socket.SHUT_RDWR)
+            _broken(one)
 
     def _posted(
         self, url: str, headers: Mapping[str, str], data: bytes, timeout: httpx.Timeout
@@ -141,6 +140,13 @@ class Line:
             found = info["return_value"].get_extra_info("socket")
             if isinstance(found, socket.socket):
                 self._sockets.append(found)
+                if self._is_cut:
+                    _broken(found)
+
+
+def _broken(one: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        one.shutdown(socket.SHUT_RDWR)
 
 
 @dataclass(frozen=True, slots=True)
