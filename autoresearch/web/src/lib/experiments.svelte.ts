@@ -4,6 +4,7 @@ import * as api from "../api/generated";
 import { Refusal } from "../api/asking";
 import { changes, type News } from "../api/changes.svelte";
 import { awaited } from "./live.svelte";
+import type { Beside } from "./steps.svelte";
 
 // A screenful is there at once, also over a slow connection.
 const [FIRST, PAGE] = [60, 1000];
@@ -40,11 +41,12 @@ class Experiments {
     void this.#read();
   }
 
-  /** The numbers of those recorded just before and just after one, where there are any. */
-  beside(number: number): { previous: number | undefined; next: number | undefined } {
-    if (!number) return { previous: undefined, next: undefined };
-    // They count up from 1 without a gap: the one before is known also while the list is still on its way.
-    return { previous: number > 1 ? number - 1 : undefined, next: this.list.findLast((each) => each.number > number)?.number };
+  /** The numbers of those recorded just before and just after one; of 0, which stands for one that is not known, nothing is. */
+  beside(number: number): Beside {
+    if (!number) return { before: undefined, after: undefined };
+    // They count up from 1 without a gap: the newest says whether there is a next one, whatever of the list is still on its way.
+    const newest = this.list[0]?.number;
+    return { before: number > 1 ? number - 1 : null, after: newest === undefined ? undefined : number < newest ? number + 1 : null };
   }
 
   async #read() {
