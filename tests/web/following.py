@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,8 +16,9 @@ from autoresearch.records.ids import new_id
 from autoresearch.records.run import Run, RunRequest
 from tests.web import seeding
 
-__all__ = ["Held", "Writer", "held"]
+__all__ = ["Held", "Writer", "gone_through", "held", "seconds_until_all_show"]
 
+_HAS = "([selector, text]) => document.querySelector(selector)?.textContent.includes(text)"
 _TABS = ("Experiments", "Runs", "Context", "Overview")
 
 
@@ -89,3 +92,13 @@ def gone_through(page: Page) -> None:
     for _ in _TABS:
         page.go_back()
     page.wait_for_url(there)
+    page.locator("tbody td.number").first.wait_for()
+
+
+def seconds_until_all_show(pages: Sequence[Page], selector: str, text: str) -> float:
+    """How long it takes from now until an element of each page has a text."""
+    begun = time.monotonic()
+    for page in pages:
+        # Looked at in every frame: what waits for an expectation looks once a second in the end.
+        page.wait_for_function(_HAS, arg=[selector, text])
+    return time.monotonic() - begun

@@ -128,8 +128,7 @@ def test_runs_are_gone_through_chosen_starred_archived_and_opened_by_keys(
         page.keyboard.press("Enter")
         expect(page.get_by_role("heading", level=1)).to_contain_text("run-4")
         # The letters that go to another page do nothing else.
-        page.keyboard.press("g")
-        page.keyboard.press("a")
+        page.keyboard.type("ga")
         page.wait_for_url(re.compile("page=artifacts"))
         assert "archived" not in _tags(held, 5)
 

@@ -48,8 +48,8 @@ def test_what_is_no_picture_is_not_shown_as_one_and_nothing_of_it_runs(site: Sit
         expect(_figure(page, "odd/bins")).to_contain_text("These bytes are no histogram.")
         expect(_figure(page, "odd/nothing")).to_contain_text("No finite value was counted.")
         # Of all of them only what is a picture came to be one, from bytes of this page.
+        expect(page.locator("main img")).to_have_count(2)
         sources = page.locator("main img").evaluate_all("all => all.map((each) => each.src)")
-        assert len(sources) == 2
         assert all(source.startswith(f"blob:{site.served.url}/") for source in sources)
         assert page.locator("main script, main iframe, main object, main embed").count() == 0
 

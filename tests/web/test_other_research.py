@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.web import heavy, seeding
-from tests.web.following import Writer, gone_through, held
+from tests.web.following import Writer, gone_through, held, seconds_until_all_show
 from tests.web.looking import PHONE, WIDE, Dashboard, Scheme, Width, photographed, violations
 from tests.web.other_research import DEMO, PUBLIC, imported, machine, research
 
@@ -126,10 +126,16 @@ def test_what_an_agent_does_in_a_large_project_is_in_both_browsers_within_two_se
         one.locator(".chart path.line").last.wait_for()
         expect(other.locator(".foot")).not_to_contain_text("reading on")
         session = machine.ledger.research.sessions(heavy.PROJECT).items[-1]
-        made = seeding.recorded(machine.ledger, session, "Half the depth: twice the width")
-        seeding.judged(machine.ledger, made, "keep", 0.5)
-        expect(one.locator("main dl").first).to_contain_text("0.5", timeout=2000)
-        expect(other.locator(f"{LIST} td.number").first).to_have_text(f"#{made.number}", timeout=2000)
+        took = []
+        for score in (0.5432, 0.4321, 0.3214):
+            made = seeding.recorded(machine.ledger, session, "Half the depth: twice the width")
+            seeding.judged(machine.ledger, made, "keep", score)
+            took.append(
+                seconds_until_all_show((one,), "main dl", str(score))
+                + seconds_until_all_show((other,), f"{LIST} tr:has(td.number)", f"#{made.number}")
+            )
+        # Once the machine may have had something else to do.
+        assert sorted(took)[1] < 2, took
 
 
 @pytest.mark.soak

@@ -69,7 +69,7 @@ def test_a_goal_that_is_changed_elsewhere_opens_a_segment_on_the_open_page(site:
         numbers = page.locator("main dl").first
         expect(numbers).to_contain_text("Best loss")
         ledger.research.set_goal("changing", GoalRequest.make(metric="accuracy", direction="max"))
-        expect(page.get_by_label("Segment")).to_be_visible(timeout=2500)
+        expect(page.get_by_label("Segment")).to_be_visible()
         expect(page.get_by_role("heading", name="Record the first experiment")).to_be_visible()
         page.get_by_label("Segment").select_option("1")
         expect(numbers).to_contain_text("Best loss")
@@ -200,9 +200,7 @@ def test_the_progress_is_embedded_by_a_file_that_a_command_writes(site: Site) ->
         dialog = page.get_by_role("dialog", name="The progress as a picture")
         expect(dialog).to_contain_text("autoresearch progress --segment 1 --svg progress.svg")
         expect(dialog).to_contain_text(f"![Progress of {MOVED}](progress.svg)")
-        picture = dialog.get_by_role("img")
-        picture.wait_for()
-        assert picture.evaluate("it => it.complete && it.naturalWidth > 300")
+        assert dialog.get_by_role("img").evaluate("it => it.decode().then(() => it.naturalWidth)") > 300
         assert violations(page) == []
         photographed(page, "embed")
         page.keyboard.press("Escape")

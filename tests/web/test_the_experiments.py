@@ -133,7 +133,7 @@ def test_a_verdict_given_elsewhere_appears_on_the_open_page(site: Site) -> None:
     with site.visit(f"/?project=char-lm&page=experiment&id={waiting.number}") as page:
         expect(page.get_by_text("Not judged yet.")).to_be_visible()
         seeding.judged(site.ledger, waiting, "drop", 1.9, reason="Far too high.")
-        expect(page.get_by_text("Far too high.")).to_be_visible(timeout=2500)
+        expect(page.get_by_text("Far too high.")).to_be_visible()
         expect(page.locator("header .verdict")).to_have_text("Dropped")
 
 
@@ -186,7 +186,7 @@ def test_two_experiments_are_compared_by_what_differs(site: Site) -> None:
 
 def test_what_was_made_from_what_stands_below_it(site: Site) -> None:
     with site.visit(f"{TABLE}&view=tree") as page:
-        page.locator("tbody td.number").first.wait_for()
+        expect(page.locator(".foot")).not_to_contain_text("reading on")
         steps = [step.number for step in site.ledger.research.frontier(seeding.PROJECT).steps]
         shown = _numbers(page)
         assert shown[0] == steps[0]

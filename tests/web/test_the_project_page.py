@@ -136,8 +136,7 @@ def test_a_question_mark_shows_the_keys_and_they_work(site: Site) -> None:
         photographed(page, "keys")
         page.keyboard.press("Escape")
         expect(page.get_by_role("dialog", name="Keys")).to_be_hidden()
-        page.keyboard.press("g")
-        page.keyboard.press("e")
+        page.keyboard.type("ge")
         expect(page.get_by_role("heading", name="Experiments")).to_be_visible()
         page.go_back()
         # What is typed is text, and no key.

@@ -45,8 +45,7 @@ def test_one_of_many_projects_is_found_and_opened_by_the_keyboard(chromium: Brow
             page.keyboard.press("Enter")
             expect(page).to_have_url(re.compile("project=sweep-0"))
             expect(page.get_by_role("heading", name="Say what is measured")).to_be_visible()
-            page.keyboard.press("g")
-            page.keyboard.press("h")
+            page.keyboard.type("gh")
             page.get_by_label("Search").fill("nothing is named so")
             expect(page.get_by_text("No project is named like this.")).to_be_visible()
 

@@ -33,6 +33,8 @@ def test_the_table_has_what_differs_and_the_metric_of_the_goal(site: Site) -> No
         row = page.get_by_role("row", name="sweep-0.002")
         expect(row).to_contain_text("finished")
         expect(row).to_contain_text("0.002")
+        # The metric of the goal comes with the project, and what is shown with the runs.
+        expect(page.locator("thead")).to_contain_text("val_loss")
         heads = page.locator("thead th").all_inner_texts()
         assert {"lr", "model.width", "val_loss"} <= set(heads)
         assert SHOWN in _names(page)
@@ -71,6 +73,7 @@ def test_runs_are_sorted_by_any_column_and_found_by_state_and_tag(site: Site) ->
 
 def test_columns_are_chosen_and_stay_so(site: Site) -> None:
     with site.visit(RUNS) as page:
+        expect(page.locator("thead")).to_contain_text("val_loss")
         page.get_by_text("Columns").click()
         page.get_by_label("train/grad_norm").uncheck()
         expect(page.locator("thead")).not_to_contain_text("grad_norm")
