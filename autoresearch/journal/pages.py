@@ -16,6 +16,7 @@ from zlib import crc32
 from autoresearch.journal import layout, locks
 from autoresearch.journal.layout import CHECK, CHECK_KIND, COMMITTED, END, END_KIND, HEAD, SCHEMA, TAIL, WRAP
 from autoresearch.journal.segment import FILE, MAPPED, MEMORY, Segment, maps_well, write_all
+from autoresearch.journal.warning import warn
 
 TYPE_CHECKING = False  # importing typing would cost more than this module
 if TYPE_CHECKING:
@@ -189,16 +190,11 @@ class Pages:
             )
 
     def _warn(self, key: str, sentence: str) -> None:
-        """Say it once for each key; a filter that makes errors of warnings stops nothing."""
+        """Say it once for each key."""
         if key in self._warned or len(self._warned) > 1000:
             return
         self._warned.add(key)
-        import warnings
-
-        try:
-            warnings.warn(sentence, RuntimeWarning, stacklevel=4)
-        except RuntimeWarning:
-            return
+        warn(sentence, stacklevel=4)
 
     # The numbers: small rows are not counted one by one, since their sizes tell.
 

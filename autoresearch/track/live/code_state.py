@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-import warnings
+
+from autoresearch.journal.warning import warn
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ class CodeState:
         try:
             self._tell(self._message())
         except Exception as error:  # noqa: BLE001  a background thread: a run without its code is better than no run
-            warnings.warn(f"The code of the run was not captured: {error}", RuntimeWarning, stacklevel=2)
+            warn(f"The code of the run was not captured: {error}")
 
     def _message(self) -> dict[str, Any]:
         from pathlib import Path

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import threading
-import warnings
 
 from autoresearch.errors import AutoresearchError
+from autoresearch.journal.warning import warn
 from autoresearch.track.live.code_state import CodeState
 from autoresearch.track.live.keeper import INTERVAL, Keeper
 
@@ -143,7 +143,7 @@ class Crew:
             digest = objects.put(data) if isinstance(data, bytes) else objects.put_file(Path(data))
             size = objects.size(digest)
         except (AutoresearchError, OSError) as error:
-            warnings.warn(f"{key!r} was not logged: {error}", RuntimeWarning, stacklevel=4)
+            warn(f"{key!r} was not logged: {error}", stacklevel=4)
             return True
         self._writer.message(
             {

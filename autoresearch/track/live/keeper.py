@@ -6,10 +6,10 @@ import os
 import sys
 import threading
 import time
-import warnings
 
 from autoresearch.errors import AutoresearchError, Unavailable
 from autoresearch.journal.reader import Reader
+from autoresearch.journal.warning import warn
 from autoresearch.track.live.draining import adopt_all, drain
 
 TYPE_CHECKING = False
@@ -198,11 +198,6 @@ class Keeper:
             return
         self._said.add(kind)
         kept = os.path.join(self.folder, self.writer.id)
-        try:
-            warnings.warn(
-                f"Run {self.writer.run} goes on, and nothing is lost: its journal {kept} keeps what could not be stored. {said}",
-                RuntimeWarning,
-                stacklevel=2,
-            )
-        except RuntimeWarning:
-            return  # a filter that makes errors of warnings must not end the thread: the next round may succeed
+        warn(
+            f"Run {self.writer.run} goes on, and nothing is lost: its journal {kept} keeps what could not be stored. {said}"
+        )

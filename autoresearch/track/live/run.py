@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-import warnings
 
 from autoresearch.errors import AutoresearchError, Conflict, Invalid
+from autoresearch.journal.warning import warn
 from autoresearch.track.live.ending import Ending, outcome_of
 from autoresearch.track.live.fields import Field, Values
 
@@ -259,11 +259,7 @@ class Run:
             if kept
             else "could not be stored"
         )
-        warnings.warn(
-            f"Run {self.id} ended, and {said}: {problem.message} {problem.hint}",
-            RuntimeWarning,
-            stacklevel=3,
-        )
+        warn(f"Run {self.id} ended, and {said}: {problem.message} {problem.hint}", stacklevel=3)
 
     def _say_what_waits(self, problem: AutoresearchError) -> None:
         if self._writer is None or self._crew is None or sys.stderr is None:

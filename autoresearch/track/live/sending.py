@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import os
 import time
-import warnings
 
 from autoresearch.errors import AutoresearchError, NotFound, Unavailable
+from autoresearch.journal.warning import warn
 from autoresearch.records.jsontext import json_text
 from autoresearch.track.live.requesting import Requests
 
@@ -195,16 +195,14 @@ class Sender:
         with file:
             size = os.fstat(file.fileno()).st_size
             try:
-                self._tried(lambda: self._requests.post_file("/v1/blobs", file, size), writer)
+                self._tried(
+                    lambda: self._requests.post_file(f"/v1/blobs?digest={digest}", file, size), writer
+                )
             except AutoresearchError as error:
                 if error.retryable or error.code in {"unauthorized", "forbidden"}:
                     raise
                 # What the server will never take must not hold back the rest; the run says that the bytes are not there.
-                warnings.warn(
-                    f"The server does not take object {digest} ({size:,} bytes): {error.message}",
-                    RuntimeWarning,
-                    stacklevel=2,
-                )
+                warn(f"The server does not take object {digest} ({size:,} bytes): {error.message}")
 
     def _path(self, digest: str) -> str | None:
         for folder in self._objects:

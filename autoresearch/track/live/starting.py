@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import sys
 import time
-import warnings
 
 from autoresearch.errors import Invalid, NotFound, Unavailable
+from autoresearch.journal.warning import warn
 from autoresearch.journal.writer import Writer
 from autoresearch.records.ids import is_id, new_id
 from autoresearch.records.typed import config_value
@@ -189,10 +189,9 @@ def _identity(wanted: str | None, resume: object, project: str, where: Where) ->
         except NotFound:  # the first time, of a script that says this each time
             return wanted, None, 0
         except Unavailable as error:
-            warnings.warn(
+            warn(
                 f"Whether run {wanted} has steps already is not known, and they count from 0 here unless log() is given a "
                 f"step: {error.message}",
-                RuntimeWarning,
                 stacklevel=5,
             )
             return wanted, None, 0

@@ -206,6 +206,22 @@ def until(holds: Callable[[], object]) -> None:
     pytest.fail("it never came about")
 
 
+def test_bytes_that_were_damaged_here_are_not_passed_off_as_what_was_logged(
+    online: Far, home: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "notes.txt").write_text("hello")
+    with quiet(mode="offline") as run:
+        run.log({"notes": ar.File(tmp_path / "notes.txt"), "loss": 1.0})
+    (kept,) = (path for path in home.rglob("objects/*/*") if path.read_bytes() == b"hello")
+    kept.chmod(0o600)
+    kept.write_bytes(b"jello")
+    with pytest.warns(RuntimeWarning, match="does not take object"):
+        ar.sync()
+    (media,) = online.ledger.runs.media(run.id).items
+    assert (media.key, media.digest) == ("notes", None)
+    assert points(online.ledger.runs, run.id, "loss") == [(0, 1.0)]
+
+
 @pytest.mark.usefixtures("hasty")
 @pytest.mark.filterwarnings("error")
 def test_a_script_in_which_warnings_are_errors_is_sent_when_its_server_is_back(
