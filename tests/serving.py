@@ -25,6 +25,7 @@ from autoresearch.server.state import State
 __all__ = ["ORIGIN", "InProcess", "Served", "in_process", "key_of", "listening", "on_a_port", "opened"]
 
 ORIGIN = "http://server.test"
+_SECONDS = 60.0
 
 
 class InProcess(httpx.BaseTransport):
@@ -71,7 +72,7 @@ class Served:
     def http(self, key: str | None = None) -> httpx.Client:
         """A plain client with a key, for requests that the typed one would not make; "" sends none."""
         headers = {} if key == "" else {"Authorization": f"Bearer {key or self.key}"}
-        return httpx.Client(base_url=self.url, transport=self.transport, headers=headers)
+        return httpx.Client(base_url=self.url, transport=self.transport, headers=headers, timeout=_SECONDS)
 
 
 def key_of(access: Access, organization: str, scope: Scope = "admin") -> str:

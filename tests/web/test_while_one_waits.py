@@ -59,6 +59,45 @@ def test_the_next_of_an_old_experiment_is_right_before_all_of_them_were_read(sit
         expect(page.get_by_role("link", name="The next one, #3", exact=True)).to_be_visible()
 
 
+def test_a_verdict_that_overtakes_the_list_of_what_was_tried_stands(site: Site) -> None:
+    (found,) = [one for one in site.seeds.experiments if one.number == 4]
+    with site.visit("/") as page:
+        row = page.locator("tbody tr", has=page.get_by_role("link", name="#4", exact=True))
+
+        def overtaken(route: Route) -> None:
+            answer = route.fetch()
+            seeding.judged(site.ledger, found, "crash", reason="It does not run any more.")
+            expect(row).to_contain_text("Crashed")
+            route.fulfill(response=answer)
+
+        page.route(re.compile(r"/experiments\?.*cursor="), overtaken, times=1)
+        page.goto(f"{site.served.url}/?project={PROJECT}&page=experiments&order=up")
+        expect(page.locator("tbody td.number").first).to_have_text("#1")
+        expect(row).to_contain_text("Crashed")
+
+
+def test_a_note_that_is_typed_while_one_is_sent_is_kept(site: Site) -> None:
+    with site.visit(f"/?project={PROJECT}") as page:
+        note = page.get_by_label("A note")
+        note.fill("try it wider")
+        with _held(page, r"/notes$"):
+            page.get_by_role("button", name="Leave the note").click()
+            note.press("End")
+            note.press_sequentially(", and longer")
+        expect(note).to_have_value(", and longer")
+        expect(page.get_by_text("try it wider", exact=True)).to_be_visible()
+
+
+def test_an_experiment_is_not_called_unjudged_before_its_verdicts_are_read(site: Site) -> None:
+    with site.visit("/") as page:
+        with _held(page, r"/decisions(\?|$)"):
+            page.goto(f"{site.served.url}/?project={PROJECT}&page=experiment&id=12")
+            expect(page.get_by_role("heading", name="Verdict", exact=True)).to_be_visible()
+            expect(page.locator("main")).to_contain_text("train.py")
+            assert "Not judged yet" not in page.locator("main").inner_text()
+        expect(page.get_by_role("listitem").filter(has_text="Kept").first).to_be_visible()
+
+
 def test_a_key_pressed_twice_goes_on_by_two_runs(site: Site) -> None:
     with site.visit(f"/?project={PROJECT}&page=run&id=5") as page:
         expect(page.get_by_role("link", name="The one before, #4")).to_be_visible()

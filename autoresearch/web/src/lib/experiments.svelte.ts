@@ -20,6 +20,8 @@ class Experiments {
   #project: string | null = null;
   #known = new Map<string, api.Experiment>();
   #changed = new Set<string>();
+  /** What changed while the list was read: an answer that was on its way by then tells of it as it was. */
+  #overtaken = new Set<string>();
   #timer: ReturnType<typeof setTimeout> | undefined;
   #round = 0;
 
@@ -53,6 +55,7 @@ class Experiments {
     const [project, round] = [this.#project, (this.#round += 1)];
     if (project === null) return;
     this.whole = false;
+    this.#overtaken.clear();
     try {
       let cursor: string | null = null;
       do {
@@ -62,6 +65,7 @@ class Experiments {
         cursor = page.next_cursor ?? null;
       } while (cursor !== null);
       [this.whole, this.fault] = [true, null];
+      this.#note([...this.#overtaken]);
     } catch (error) {
       if (round === this.#round) this.fault = error as Refusal;
     }
@@ -76,8 +80,15 @@ class Experiments {
     if (this.#project === null || (news !== null && news.project !== this.#project)) return;
     if (news === null || news.kind.startsWith("segment.")) return void this.#read();
     if (!/^(experiment|decision|frontier)\./.test(news.kind)) return;
-    for (const id of [news.subject, ...named(news.after)]) this.#changed.add(id);
-    this.#timer ??= setTimeout(() => void this.#look(), QUIET);
+    this.#note([news.subject, ...named(news.after)]);
+  }
+
+  #note(ids: readonly string[]) {
+    for (const id of ids) {
+      this.#changed.add(id);
+      if (!this.whole) this.#overtaken.add(id);
+    }
+    if (ids.length) this.#timer ??= setTimeout(() => void this.#look(), QUIET);
   }
 
   async #look() {
