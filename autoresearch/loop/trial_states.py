@@ -141,7 +141,8 @@ def read_state(folder: Path) -> TrialState:
     known = {field.name for field in dataclasses.fields(TrialState)}
     given = {name: value for name, value in values.items() if name in known}
     state = TrialState(**{**given, "command": tuple(given["command"]), "samples": tuple(given["samples"])})
-    if gone and not state.ended:
+    # It may have begun since it was looked at.
+    if gone and not state.ended and not held(folder):
         said = "its process is gone without a word: the machine went down, or somebody killed it"
         return dataclasses.replace(state, stage="ended", outcome="abandoned", reason=said)
     return state

@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from autoresearch.errors import Conflict, TrialError, UsageError
 from autoresearch.execution.family import Family
@@ -198,9 +198,12 @@ def _launched(workspace: Workspace, state: TrialState, runs: int | None, actor: 
     try:
         folder.mkdir(parents=True, mode=0o700)
         (folder / "plan.json").write_text(json.dumps(dataclasses.asdict(plan)), encoding="utf-8")
-        write_state(folder, state)
-        if not state.ended:
-            _spawn(folder)
+        with (folder / "lock").open("w") as lock:
+            # Before there is a state to read: there is no moment in which nobody seems to work on the trial.
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            write_state(folder, state)
+            if not state.ended:
+                _spawn(folder, lock)
     except OSError as error:
         raise TrialError(
             f"The trial could not be started: {error.strerror or error}.", hint="Make room, and call again."
@@ -208,10 +211,9 @@ def _launched(workspace: Workspace, state: TrialState, runs: int | None, actor: 
     return state
 
 
-def _spawn(folder: Path) -> None:
-    # The process inherits the lock, so that there is no moment in which nobody seems to work on the trial.
-    with (folder / "lock").open("w") as lock, (folder / "process.log").open("wb") as log:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+def _spawn(folder: Path, lock: IO[str]) -> None:
+    """Start the process, which inherits the lock."""
+    with (folder / "process.log").open("wb") as log:
         started = subprocess.Popen(
             [sys.executable, "-P", "-m", "autoresearch.loop.trial_process", str(folder)],
             cwd=folder,

@@ -11,12 +11,13 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import anyio
 import pytest
 
 from autoresearch.errors import Conflict, UsageError
+from autoresearch.loop import trials
 from autoresearch.loop.trial_states import MARK, TrialState, folder_of, held, read_state, write_state
 from autoresearch.loop.trials import started_trial, stopped_trial, trial_of, trials_of
 from autoresearch.track.workspace import Workspace
@@ -335,6 +336,21 @@ def _carriers(text: str, file: str = "environ") -> list[int]:
                 if text.encode() in (entry / file).read_bytes():
                     found.append(int(entry.name))
     return found
+
+
+def test_a_trial_that_is_being_started_is_not_taken_for_an_abandoned_one(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start, seen = trials._spawn, list[str | None]()
+
+    def started(folder: Path, lock: IO[str]) -> None:
+        seen.append(read_state(folder).outcome)
+        start(folder, lock)
+
+    monkeypatch.setattr(trials, "_spawn", started)
+    with Workspace.open(repository) as workspace:
+        stopped_trial(workspace, started_trial(workspace, "slow", runs=1).id, "enough", patience=PATIENCE)
+    assert seen == [None]
 
 
 def test_a_trial_without_a_command_or_a_goal_says_what_is_missing(tmp_path: Path) -> None:
