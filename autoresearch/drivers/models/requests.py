@@ -102,8 +102,13 @@ class Line:
                 answer.set_result(self._posted(url, headers, data, timeout))
             except (httpx.HTTPError, AgentError, OSError) as error:
                 answer.set_exception(error)
-            except BaseException as error:  # noqa: BLE001  nobody waits for ever; when all is over by now, nobody waits
-                answer.set_exception(OSError(f"the request ended without an answer: {error}"))
+            except RuntimeError as error:
+                # The client is closed: all was over before this thread had its turn, and nobody waits.
+                answer.set_exception(OSError(f"the request was not sent: {error}"))
+            finally:
+                # Whatever else went wrong, nobody waits for ever.
+                if not answer.done():
+                    answer.set_exception(OSError("the request ended without an answer"))
 
         threading.Thread(target=post, name="autoresearch-model", daemon=True).start()
         return answer
