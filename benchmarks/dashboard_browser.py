@@ -30,6 +30,7 @@ from autoresearch.ledger.local.ledger import LocalLedger
 from tests.web.browser import browser
 from tests.web.following import Writer, gone_through, held
 from tests.web.heavy import FULL, PROJECT, SMALL, heavy
+from tests.web.looking import zoomed
 
 SLOWER, MEGABITS, LATENCY = 4, 12, 70
 ON = f"/?project={PROJECT}"
@@ -169,13 +170,7 @@ def zoom(chromium: Browser, url: str, key: str, times: int) -> None:
             page.locator(".u-over").nth(9).wait_for(state="attached")
             _quiet(page)
             for number in range(times):
-                box = page.locator(".u-over").nth(number % 3).bounding_box()
-                assert box is not None
-                page.mouse.move(box["x"] + box["width"] * 0.4, box["y"] + 90)
-                page.mouse.down()
-                page.mouse.move(box["x"] + box["width"] * 0.7, box["y"] + 90, steps=5)
-                page.mouse.up()
-                page.wait_for_url(re.compile("zoom="))
+                zoomed(page, page.locator(".u-over").nth(number % 3), 0.4, 0.7)
                 _quiet(page)
                 bursts = page.evaluate(BURSTS)
                 first.append(bursts[0][1])

@@ -260,14 +260,14 @@ def _end(
 ) -> None:
     """End what runs, also what was started without our knowing of it yet: a Ctrl-C may come right after the fork."""
     if one is not None:
-        return one.end(grace)
+        one.end(grace)
+        return
     family.see_off()
     if process is not None:
         process.wait()
         for pipe in (process.stdout, process.stderr):
             if pipe is not None:
                 pipe.close()
-    return None
 
 
 class _Streams:

@@ -169,11 +169,15 @@ def test_a_server_that_drips_bytes_is_left_when_time_is_up(
 
 def test_a_question_that_comes_to_be_sent_when_all_is_over_is_nobodys_error(server: ModelServer) -> None:
     # The thread that sends it may get its turn on a busy machine only after nobody waits any more.
+    server.always(Said(final()))
+    place, question = f"{server.url}/chat/completions", b'{"model": "m", "messages": []}'
+    with Line() as line:
+        assert line.send(place, {}, question, httpx.Timeout(60)).result(60)[0] == 200
     with Line() as line:
         line.cut()
-        cut = line.send(server.url, {}, b"{}", httpx.Timeout(60))
+        cut = line.send(place, {}, question, httpx.Timeout(60))
         assert isinstance(cut.exception(60), httpx.HTTPError)
-    late = line.send(server.url, {}, b"{}", httpx.Timeout(60))
+    late = line.send(place, {}, question, httpx.Timeout(60))
     assert isinstance(late.exception(60), OSError)
     for thread in asking():
         thread.join(60)

@@ -7,7 +7,7 @@ import json
 import socket
 import threading
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from autoresearch.server.bodies import Budget
 from autoresearch.server.state import Limits
 from tests.run_batches import START
 from tests.serving import Served, in_process, key_of, listening
+from tests.waiting import until
 
 RUN = new_id()
 GOOD = pack([Batch(RUN, "w", 1, 1, messages=[Message(1, START, {"op": "open", "project": "p"})])])
@@ -123,16 +124,6 @@ def test_a_large_body_is_refused_and_the_answer_arrives(small: Served, *, said: 
 def test_deep_and_boastful_bodies_are_refused(small: Served, body: bytes, kind: str) -> None:
     with small.http() as http:
         refusal(http.post("/v1/ingest", content=body, headers={"Content-Type": kind}), 422)
-
-
-def until(holds: Callable[[], bool]) -> None:
-    """Ask again until something holds."""
-    tick = threading.Event()
-    for _ in range(600):
-        if holds():
-            return
-        tick.wait(0.05)
-    pytest.fail("it never came about")
 
 
 class Raw:

@@ -19,6 +19,7 @@ from autoresearch.records.ids import new_id
 from autoresearch.series.batch import Batch
 from autoresearch.server.committer import Answer, Committer
 from tests.run_batches import rows
+from tests.waiting import until
 
 Store = Callable[[Sequence[Part]], list[Answer]]
 
@@ -57,16 +58,6 @@ def batch(sequence: int = 1, *, run: str | None = None, writer: str | None = Non
 def ledger(tmp_path: Path) -> Iterator[LocalLedger]:
     with LocalLedger.open(tmp_path) as made:
         yield made
-
-
-def until(holds: Callable[[], bool]) -> None:
-    """Wait on a thread until something holds."""
-    tick = threading.Event()
-    for _ in range(6000):
-        if holds():
-            return
-        tick.wait(0.01)
-    pytest.fail("it never came about")
 
 
 def running(work: Coroutine[Any, Any, Any]) -> Any:

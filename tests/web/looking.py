@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
 from autoresearch.ledger.local.ledger import LocalLedger
 from autoresearch.records.campaign import Campaign
@@ -27,6 +28,7 @@ __all__ = [
     "photographed",
     "violations",
     "whole",
+    "zoomed",
 ]
 
 Scheme = Literal["light", "dark"]
@@ -91,6 +93,18 @@ def opened(chromium: Browser, url: str, *, width: Width = WIDE, scheme: Scheme =
 def whole(page: Page) -> None:
     """Until everything that the page asked for is there: finer points of its charts too."""
     expect(page.locator("[aria-busy]")).to_have_count(0)
+
+
+def zoomed(page: Page, chart: Locator, first: float, last: float) -> None:
+    """Choose a part of a chart by drawing over it, from one share of its width to another, until the URL says which."""
+    box = chart.bounding_box()
+    assert box is not None
+    height = box["y"] + box["height"] * 0.3
+    page.mouse.move(box["x"] + box["width"] * first, height)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * last, height, steps=4)
+    page.mouse.up()
+    page.wait_for_url(re.compile("zoom="))
 
 
 def photographed(page: Page, name: str) -> None:

@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 from autoresearch.ledger.local.ledger import LocalLedger
 from autoresearch.records.ids import new_id
 from autoresearch.records.run import RunRequest
-from tests.web.looking import Site, whole
+from tests.web.looking import Site, whole, zoomed
 from tests.web.seeding import PROJECT
 
 CHARTS = f"/?project={PROJECT}&page=runs&view=charts"
@@ -60,13 +60,7 @@ def test_a_zoom_is_that_of_every_chart_and_a_double_click_undoes_it(site: Site) 
     with site.visit(f"{CHARTS}&metric=train") as page:
         _drawn(page, 2)
         over = page.locator(".u-over")
-        box = over.first.bounding_box()
-        assert box is not None
-        page.mouse.move(box["x"] + box["width"] * 0.25, box["y"] + 60)
-        page.mouse.down()
-        page.mouse.move(box["x"] + box["width"] * 0.5, box["y"] + 60, steps=4)
-        page.mouse.up()
-        page.wait_for_url(re.compile("zoom="))
+        zoomed(page, over.first, 0.25, 0.5)
         whole(page)
         # In the middle of the other chart is the middle of the zoom: step 150 of 400.
         other = over.nth(1).bounding_box()
@@ -86,13 +80,7 @@ def test_a_chart_that_was_out_of_sight_has_the_zoom_too(site: Site) -> None:
         page.get_by_role("heading", name="train/loss").wait_for()
         whole(page)
         over.first.scroll_into_view_if_needed()
-        box = over.first.bounding_box()
-        assert box is not None
-        page.mouse.move(box["x"] + box["width"] * 0.25, box["y"] + 60)
-        page.mouse.down()
-        page.mouse.move(box["x"] + box["width"] * 0.5, box["y"] + 60, steps=4)
-        page.mouse.up()
-        page.wait_for_url(re.compile("zoom="))
+        zoomed(page, over.first, 0.25, 0.5)
         last = page.locator("figure", has=page.get_by_role("heading", name="train/loss"))
         wide = last.locator(".u-over").bounding_box()
         assert wide is not None

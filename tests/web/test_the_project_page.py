@@ -11,7 +11,7 @@ from autoresearch.records.campaign import CampaignRequest
 from autoresearch.records.goal import GoalRequest
 from autoresearch.records.ids import new_id
 from tests.web import seeding
-from tests.web.looking import Site, photographed, violations
+from tests.web.looking import Site, photographed, violations, zoomed
 from tests.web.seeding import HOSTILE
 
 CHART = "[role=slider]"
@@ -52,13 +52,7 @@ def test_the_mouse_shows_the_note_and_the_gain_of_what_it_points_at(site: Site) 
 
 def test_a_part_of_the_chart_that_was_drawn_over_is_zoomed_in_and_stands_in_the_url(site: Site) -> None:
     with site.visit("/?project=char-lm") as page:
-        box = page.locator(CHART).bounding_box()
-        assert box is not None
-        page.mouse.move(box["x"] + box["width"] * 0.3, box["y"] + 80)
-        page.mouse.down()
-        page.mouse.move(box["x"] + box["width"] * 0.6, box["y"] + 90, steps=4)
-        page.mouse.up()
-        page.wait_for_url(re.compile(r"zoom=\d+-\d+"))
+        zoomed(page, page.locator(CHART), 0.3, 0.6)
         window = re.search(r"zoom=(\d+)-(\d+)", page.url)
         assert window is not None
         assert 10 < int(window[1]) < int(window[2]) < 50

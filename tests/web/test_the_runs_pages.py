@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 
 from autoresearch.records.run import FinishRequest
 from tests.web import seeding_runs
-from tests.web.looking import Site
+from tests.web.looking import Site, zoomed
 from tests.web.seeding import HOSTILE, PROJECT
 
 RUNS = "/?project=char-lm&page=runs"
@@ -97,13 +97,7 @@ def test_charts_are_in_groups_and_follow_smoothing_axes_and_zoom(site: Site) -> 
         page.get_by_label("Clip outliers").check()
         page.wait_for_url(re.compile(r"x=relative.*smooth=0.9.*log=1.*clip=1"))
         page.get_by_label("Over", exact=True).select_option("step")
-        box = charts.first.bounding_box()
-        assert box is not None
-        page.mouse.move(box["x"] + box["width"] * 0.3, box["y"] + 60)
-        page.mouse.down()
-        page.mouse.move(box["x"] + box["width"] * 0.6, box["y"] + 60, steps=4)
-        page.mouse.up()
-        page.wait_for_url(re.compile(r"zoom="))
+        zoomed(page, charts.first, 0.3, 0.6)
         page.get_by_role("button", name="Show all").click()
         expect(page).not_to_have_url(re.compile("zoom="))
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +26,7 @@ from autoresearch.track.live.servers import Server, mode_of
 from tests.network import PASSES, Network, answers, lost_answer, lost_request, truncated, twice
 from tests.run_scripts import killed_after, points, ran, script
 from tests.served import Far, served_at
+from tests.waiting import until
 
 KEY = "ar_abcdefgh_0123456789abcdefghijklmnopqrstuv"
 
@@ -194,16 +194,6 @@ def test_a_run_whose_server_is_away_says_what_waits_and_the_next_process_sends_i
         network.up()
         assert (ar.sync().journals, ar.sync().journals) == (1, 0)
     assert served.ledger.runs.run(run.id).latest == {"a": 1.0}
-
-
-def until(holds: Callable[[], object]) -> None:
-    """Ask again until something holds."""
-    tick = threading.Event()
-    for _ in range(600):
-        if holds():
-            return
-        tick.wait(0.05)
-    pytest.fail("it never came about")
 
 
 def test_bytes_that_were_damaged_here_are_not_passed_off_as_what_was_logged(
